@@ -1,0 +1,75 @@
+#include "libmail/base/sys.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "libmail/base/faults.h"
+
+namespace mail::sys {
+namespace {
+
+class SysTest : public ::testing::Test {
+ protected:
+  SysTest() {
+    char name[] = "/tmp/tubepost-sys-XXXXXX";
+    dir_ = ::mkdtemp(name);
+  }
+  ~SysTest() override {
+    const std::string command = "rm -rf " + dir_;
+    static_cast<void>(::system(command.c_str()));  // NOLINT
+  }
+  std::string path(const std::string& name) { return dir_ + "/" + name; }
+  std::string dir_;
+};
+
+TEST_F(SysTest, ReplaceFileIsWholeOrNotThere) {
+  ASSERT_TRUE(replace_file(path("a"), "one", 0600));
+  ASSERT_TRUE(replace_file(path("a"), "two", 0600));
+  EXPECT_EQ(read_file(path("a")).value(), "two");
+  EXPECT_EQ(list_directory(dir_)->size(), 1U);
+}
+
+TEST_F(SysTest, ErrorsNameOperationAndObject) {
+  const auto missing = read_file(path("none"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::NotFound);
+  EXPECT_NE(missing.error().log_text.find(path("none")), std::string::npos);
+  EXPECT_EQ(missing.error().public_text.find('/'), std::string::npos);
+  EXPECT_EQ(missing.error().status.cls, 4);
+}
+
+TEST_F(SysTest, ASecondDescriptorOfOurOwnConflicts) {
+  const auto first = open(path("l"), O_RDWR | O_CREAT).value();
+  const auto second = open(path("l"), O_RDWR).value();
+  ASSERT_TRUE(lock(first, Lock::Exclusive, std::chrono::milliseconds(0), "l"));
+  const auto refused = lock(second, Lock::Shared, std::chrono::milliseconds(5), "l");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::InUse);
+  ASSERT_TRUE(unlock(first));
+  EXPECT_TRUE(lock(second, Lock::Exclusive, std::chrono::milliseconds(0), "l"));
+}
+
+#ifdef TUBEPOST_FAULTS
+TEST_F(SysTest, FaultsFailTearAndKill) {
+  faults::kill_by_throwing(true);
+  ASSERT_TRUE(faults::arm("write:1:ENOSPC"));
+  auto full = replace_file(path("f"), "octets", 0600);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Errc::NoSpace);
+  EXPECT_TRUE(list_directory(dir_)->empty());
+
+  ASSERT_TRUE(faults::arm("write:1:short"));
+  EXPECT_TRUE(replace_file(path("f"), "octets", 0600));
+  EXPECT_EQ(read_file(path("f")).value(), "octets");
+
+  ASSERT_TRUE(faults::arm("write:1:torn"));
+  EXPECT_THROW(static_cast<void>(replace_file(path("g"), "octets", 0600)), faults::Killed);
+  EXPECT_FALSE(exists(path("g")));
+  ASSERT_TRUE(faults::arm(""));
+  faults::kill_by_throwing(false);
+}
+#endif
+
+}  // namespace
+}  // namespace mail::sys
