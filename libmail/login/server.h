@@ -1,0 +1,72 @@
+// run_server(): a server with logins, as monitor, front and session (DESIGN.md section 3).
+//
+//   monitor  the process that was started. As root it forks the front, answers its table of
+//            requests, and executes the session as the user; it parses neither protocol nor mail.
+//   front    everything before login, without rights; with TLS it stays as pump afterwards.
+//   session  this binary executed anew (/proc/self/exe --session) as the user.
+//
+// Run by an ordinary user the same code runs with what isolation such a user can have, for that one
+// user. On a pipe or terminal likewise: `printf 'QUIT\r\n' | pop3-serve` works.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/base/result.h"
+#include "libmail/login/hand_over.h"
+#include "libmail/net/transport.h"
+
+namespace mail::login {
+
+struct Settings {  // Dovecot's names, read by libmail/config
+  bool disable_plaintext_auth = true;
+  enum class Ssl : std::uint8_t { No, Yes, Required } ssl = Ssl::Yes;
+  std::string trusted_networks;  // login_trusted_networks, as written
+  bool refuse_outside = true;    // login_networks_outside = refuse|allow (requirements.md)
+  unsigned first_valid_uid = 500;
+  std::string passwd_file;  // empty: PAM
+  std::string front_user = "tubepost-front";
+  std::string certificate_file, key_file;  // PEM; empty: no TLS
+  std::string auth_realm_domains;          // domains accepted after '@' in a login name (finding 7)
+};
+
+// What the front of a protocol may know and ask.
+struct FrontContext {
+  net::Peer peer;
+  bool tls_available = false;
+  // May a password travel now? (disable_plaintext_auth, loopback, trusted networks, TLS)
+  std::function<bool(bool tls)> cleartext_allowed;
+  auth::Authenticator* authenticator = nullptr;  // asks the monitor
+};
+
+struct FrontOutcome {
+  bool logged_in = false;
+  std::string login_name;
+  std::string unread;  // octets after the login command
+  std::string tag;
+};
+
+struct Protocol {
+  std::string name;  // "pop3", "imap": PAM, log
+  std::string
+      unavailable;      // said when nothing can be served: "-ERR [SYS/TEMP] ...\r\n", "* BYE ..."
+  std::string refused;  // said to a peer outside login_trusted_networks
+  // Serves until logged in or closed.
+  std::function<Result<FrontOutcome>(net::Transport&, FrontContext&)> front;
+  // Serves the logged-in user; runs as the user, in an executed process.
+  std::function<Result<void>(net::Transport&, const HandOver&)> session;
+};
+
+// Everything from accepted connection(s) to exit status. `implicit_tls`: ports 995 and 993.
+struct Options {
+  bool implicit_tls = false;
+  bool session = false;  // --session: started by our monitor
+  std::string listen;    // --listen ADDR:PORT, accepting form
+  bool idle_exit = false;
+};
+Result<int> run_server(const Protocol& protocol, const Options& options,
+                       const std::function<Result<Settings>()>& load_settings);
+
+}  // namespace mail::login

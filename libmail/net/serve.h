@@ -1,0 +1,66 @@
+// serve(): the only loop that touches descriptors. A Session is any class with
+//
+//   enum of wants:            net::Want want() const;
+//   std::string take_output();            bounded, at most 64 KiB; empty: nothing more for now
+//   MonotonicTime deadline() const;       of the next input; a missed one goes to timed_out()
+//   void receive(std::string_view);       what arrived; empty: the peer has closed
+//   void timed_out();                     answers with its farewell and wants Close
+//   void woken(Woken);  int event_fd() const;  MonotonicTime wait_until() const;   for Want::Wait
+//   void tls_started(const Transport&);   forgets everything learned before (RFC 3207 section 4.2)
+//   void terminate();                     SIGTERM: farewell (421, * BYE, -ERR [SYS/TEMP]), Close
+//
+// Output is flushed only before blocking on input, so a pipelined group costs one write.
+#pragma once
+
+#include <csignal>
+
+#include "libmail/net/transport.h"
+
+namespace mail::net {
+
+enum class Want : std::uint8_t {
+  Input,     // octets from the peer
+  Wait,      // IDLE: peer, event or time
+  Tls,       // start TLS now
+  HandOver,  // logged in: serve() returns, the role hands the connection over (libmail/login)
+  Close,     // done; serve() returns
+};
+
+// Set by SIGTERM's handler (signals.h); sessions end at the next wait.
+bool termination_requested();
+
+template <class Session>
+Result<void> serve(Transport& io, Session& session) {
+  for (;;) {
+    for (std::string out; !(out = session.take_output()).empty();) TRY(io.write_all(out));
+    if (termination_requested() && session.want() != Want::Close) {
+      session.terminate();
+      continue;
+    }
+    switch (session.want()) {
+      case Want::Input: {
+        auto input = io.read_some(session.deadline());
+        if (input) {
+          session.receive(*input);
+        } else if (input.error().code == Errc::Timeout) {
+          session.timed_out();
+        } else if (input.error().code != Errc::InUse) {  // InUse: interrupted by a signal
+          return fail(std::move(input).error());
+        }
+        break;
+      }
+      case Want::Wait:
+        session.woken(TRY(io.wait(session.event_fd(), session.wait_until())));
+        break;
+      case Want::Tls:
+        TRY(io.start_tls());
+        session.tls_started(io);
+        break;
+      case Want::HandOver:
+      case Want::Close:
+        return {};
+    }
+  }
+}
+
+}  // namespace mail::net

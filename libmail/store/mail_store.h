@@ -1,0 +1,36 @@
+// MailStore: all mailboxes of one user, by name. Names are UTF-8 with '/' between levels, "INBOX"
+// in any case is the inbox; how they lie on disk (LAYOUT, mUTF-7, dots) is the implementation's.
+// Names that would leave the mail root ("..", NUL, absolute, symlinks out) are refused: Denied.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libmail/base/result.h"
+#include "libmail/store/mailbox.h"
+
+namespace mail::store {
+
+struct MailboxName {
+  std::string name;        // "INBOX", "Sent/2026"
+  bool selectable = true;  // false: \Noselect
+  bool has_children = false;
+  bool subscribed = false;
+};
+
+class MailStore {
+ public:
+  virtual ~MailStore() = default;
+  virtual Result<std::vector<MailboxName>> list() = 0;  // INBOX first, the rest by name
+  // NotFound unless it exists; INBOX always does (a missing one is empty and appears with the first
+  // append).
+  virtual Result<std::unique_ptr<Mailbox>> open(std::string_view name) = 0;
+  virtual Result<void> create(std::string_view name) = 0;  // Exists
+  virtual Result<void> remove(std::string_view name) = 0;  // INBOX: Denied
+  virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
+  virtual Result<void> subscribe(std::string_view name, bool on) = 0;
+};
+
+}  // namespace mail::store

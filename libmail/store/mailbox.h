@@ -1,0 +1,118 @@
+// Mailbox: one folder of messages, whatever holds it (mbox, Maildir, memory, later a distributed
+// store). No paths, inodes or offsets here. No protocol code knows which implementation it has.
+//
+// - Messages are known by Uid. UIDs ascend strictly, are never given twice under one UidValidity,
+//   and are durable before anyone outside sees them.
+// - change() is the only way to alter what is there, since() the only way to learn of changes, by
+//   this or any other program; wait() is a hint, never the truth.
+// - Bodies never change under a Uid.
+// - Every opener first resolves open intents of interrupted appends (DESIGN.md section 4.5).
+//
+// Errors: InUse (lock not had in time), OverQuota, NoSpace, Denied, Corrupt (read as far as
+// possible, log says what), NotFound (the uid is gone; the mailbox was removed).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libmail/base/file_descriptor.h"
+#include "libmail/base/result.h"
+#include "libmail/store/types.h"
+
+namespace mail::store {
+
+// A message's octets by ranges; memory does not grow with its size. Stays readable after the
+// message is expunged by another (or says NotFound, never other octets).
+class MessageReader {
+ public:
+  virtual ~MessageReader() = default;
+  [[nodiscard]] virtual std::uint64_t size() const = 0;
+  // Up to into.size() octets from `offset`; 0 at the end.
+  virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> into) = 0;
+};
+
+enum class View : std::uint8_t {
+  Wire,  // what protocols send: CRLF line ends; Status, X-Status, X-UID, X-IMAP(base), X-Keywords,
+         // Content-Length of an mbox left out (spec/mail-reader.md section 5.6)
+  Stored,  // as it lies in the mailbox: its own line ends, bookkeeping fields shown, no From_ line.
+           // mail-reader counts lines and octets of this one.
+};
+
+// Where octets of a message to append come from. Called once, from the start; sizes in octets.
+class MessageSource {
+ public:
+  virtual ~MessageSource() = default;
+  // Next octets; empty at the end. The view lives until the next call.
+  virtual Result<std::string_view> next() = 0;
+  // From the start again: append() may need to (hash first, or a retry). Errors are Io.
+  virtual Result<void> rewind() = 0;
+};
+
+struct AppendOptions {
+  // Names the delivery (queue id and end point, or a transaction's id) for idempotence: a second
+  // append with the same id stores nothing and succeeds. Empty for IMAP APPEND and COPY.
+  std::string delivery_id;
+  // The id may be tried again from the queue (intent is made durable first); false inside an SMTP
+  // transaction (research/delivery-model.md).
+  bool may_be_retried = false;
+  // Called under the lock when nothing but storing is left; false: leave, nothing stored, Error
+  // InUse. This is where deliver says `committing` and waits for `go` (delivery-changes.md).
+  std::function<bool()> go;
+  Flags flags;
+  std::optional<WallTime> internal_date;  // default: now
+  std::string envelope_sender;            // mbox From_ line; empty: MAILER-DAEMON
+};
+
+struct Appended {
+  Uid uid;  // 0 when it was already there
+  bool was_stored_before = false;
+};
+
+// What changed in (after, upto].
+struct Changes {
+  ModSeq upto;                        // ask from here next time
+  std::vector<MessageInfo> messages;  // new or altered, ascending uid
+  std::vector<Uid> vanished;          // ascending
+  bool complete = false;  // not a difference: `messages` is all there is (first call, or `after` is
+                          // older than what is remembered); anything else has vanished
+};
+
+// One wish of change(). Fields left empty stay as they are.
+struct Change {
+  Uid uid;
+  std::optional<Flags> flags;
+  bool mark_old = false;  // takes \Recent away
+  bool expunge = false;
+};
+
+// Today's messages, ascending uid, as seen under the lock.
+using Snapshot = std::span<const MessageInfo>;
+// Pure: looks at the snapshot and says what to change. May be called again.
+using Edit = std::function<std::vector<Change>(Snapshot)>;
+
+class Mailbox {
+ public:
+  virtual ~Mailbox() = default;
+
+  virtual Result<MailboxStatus> status() = 0;
+  virtual Result<Changes> since(ModSeq after) = 0;  // ModSeq{0}: everything
+  // Applies what `edit` wishes, durably, in one step. Returns the new state of what changed.
+  virtual Result<Changes> change(const Edit& edit) = 0;
+  virtual Result<Appended> append(MessageSource& message, const AppendOptions& options) = 0;
+  virtual Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) = 0;
+
+  // Readable when something may have changed (inotify); -1: none, poll since() instead.
+  [[nodiscard]] virtual int event_fd() { return -1; }
+  // Folds what is only in the state log into the mailbox's own format (mbox flags), as far as a
+  // lock can be had; called at close. Destructors do not.
+  virtual Result<void> fold() { return {}; }
+  // Whether another program may be shut out until this object is gone (POP3's maildrop lock).
+  virtual Result<void> lock_exclusively() { return {}; }
+};
+
+}  // namespace mail::store

@@ -1,0 +1,57 @@
+// Identifiers and values of a Mailbox (RFC 9051 section 2.3, RFC 7162).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "libmail/base/clock.h"
+
+namespace mail::store {
+
+// Distinct types, so that one is never taken for another.
+template <class Tag, class Value>
+struct Number {
+  Value value = 0;
+  auto operator<=>(const Number&) const = default;
+};
+using Uid = Number<struct UidTag, std::uint32_t>;  // RFC 9051 section 2.3.1.1
+using UidValidity = Number<struct UidValidityTag, std::uint32_t>;
+using SeqNum = Number<struct SeqNumTag, std::uint32_t>;  // 1.. in the session's view
+using ModSeq = Number<struct ModSeqTag, std::uint64_t>;  // RFC 7162 section 3.1
+
+// System flags (RFC 9051 section 2.3.2). \Recent is apart: nobody sets it.
+enum class Flag : std::uint8_t { Seen = 1, Answered = 2, Flagged = 4, Deleted = 8, Draft = 16 };
+
+struct Flags {
+  std::uint8_t system = 0;            // bits of Flag
+  std::vector<std::string> keywords;  // sorted, unique without regard to ASCII case
+
+  [[nodiscard]] bool has(Flag flag) const {
+    return (system & static_cast<std::uint8_t>(flag)) != 0;
+  }
+  void set(Flag flag, bool on = true);
+  [[nodiscard]] bool has_keyword(std::string_view keyword) const;
+  void set_keyword(std::string_view keyword, bool on = true);
+  bool operator==(const Flags&) const = default;
+};
+
+struct MessageInfo {
+  Uid uid;
+  ModSeq modseq;
+  Flags flags;
+  bool old = false;          // some session has shown it: not \Recent any more (mbox "O")
+  std::uint64_t size = 0;    // RFC822.SIZE: octets with CRLF line ends, bookkeeping fields left out
+  WallTime internal_date{};  // INTERNALDATE; the From_ line's time in an mbox
+  bool operator==(const MessageInfo&) const = default;
+};
+
+struct MailboxStatus {
+  UidValidity uid_validity;
+  Uid uid_next;
+  ModSeq highest_modseq;
+  std::string mailbox_id;  // RFC 8474
+};
+
+}  // namespace mail::store
