@@ -79,8 +79,8 @@ std::vector<std::string> Reader::get_list(std::string_view name) const {
   std::vector<std::string> all;
   for (auto& item : items) {
     const auto path = item.find_first_not_of('!');
-    const auto content = config_->file_items_.find(
-        path == std::string::npos ? std::string{} : item.substr(path));
+    const auto content =
+        config_->file_items_.find(path == std::string::npos ? std::string{} : item.substr(path));
     if (content == config_->file_items_.end()) {
       all.push_back(std::move(item));
       continue;

@@ -1,11 +1,11 @@
 // Configuration: Postfix's main.cf and Dovecot's dovecot.conf, read into typed values.
 //
 // Two namespaces, as a parameter may exist in both with different defaults: a value belongs to the
-// namespace of the file it stands in, in a main.cf also to Dovecot's if only Dovecot knows its name.
-// Later files win within a namespace. Everything is checked when it is read: load() gives either a
-// Configuration, whose typed accessors then cannot fail, or every mistake there is, each with
-// FILE:LINE (DESIGN.md section 6). What a server does without one is its caller's affair (DESIGN.md
-// section 2).
+// namespace of the file it stands in, in a main.cf also to Dovecot's if only Dovecot knows its
+// name. Later files win within a namespace. Everything is checked when it is read: load() gives
+// either a Configuration, whose typed accessors then cannot fail, or every mistake there is, each
+// with FILE:LINE (DESIGN.md section 6). What a server does without one is its caller's affair
+// (DESIGN.md section 2).
 //
 // The values are text that was checked; files and tables named in them are opened by their users,
 // with two exceptions: /file items of lists are replaced by the file's content here, and Dovecot's

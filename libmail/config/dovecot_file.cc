@@ -128,9 +128,7 @@ class Parser {
     std::map<std::string, std::size_t> unnamed;  // how many of each kind so far
   };
 
-  void report(std::string text) {
-    reading_.mistakes.push_back({{file_, line_}, std::move(text)});
-  }
+  void report(std::string text) { reading_.mistakes.push_back({{file_, line_}, std::move(text)}); }
   [[nodiscard]] std::string path() const { return sections_.empty() ? "" : sections_.back().path; }
 
   void parse_line(std::string_view line, std::size_t outer_sections) {
@@ -148,7 +146,8 @@ class Parser {
       include(ascii::trim(in.rest()), may_fail);
       return;
     }
-    const auto key = in.take_while([](char c) { return !ascii::is_space(c) && c != '=' && c != '{'; });
+    const auto key =
+        in.take_while([](char c) { return !ascii::is_space(c) && c != '=' && c != '{'; });
     in.take_while(ascii::is_wsp);
     if (key.empty()) {
       report("no setting name: " + std::string(line));

@@ -9,9 +9,9 @@
 //   a line that ends in a backslash goes on in the next one
 //
 // A setting inside sections is named by its path: `namespace inbox { mailbox Sent { auto = no } }`
-// is namespace/inbox/mailbox/Sent/auto. A section without a name gets its ordinal as name (passdb/1,
-// passdb/2), because their order has a meaning; '/' inside a name is written "\s".
-// Not supported: $ENV:NAME, %-variables in file names.
+// is namespace/inbox/mailbox/Sent/auto. A section without a name gets its ordinal as name
+// (passdb/1, passdb/2), because their order has a meaning; '/' inside a name is written "\s". Not
+// supported: $ENV:NAME, %-variables in file names.
 #pragma once
 
 #include <string>

@@ -148,8 +148,7 @@ class Expansion {
       report("cannot understand the comparison; write {a} == {b} ? {x} : {y}");
       return {};
     }
-    return choose(*branches,
-                  op->holds(compare(expand_text(*left), expand_text(*right), as_level)));
+    return choose(*branches, op->holds(compare(expand_text(*left), expand_text(*right), as_level)));
   }
 
   // [?text][:text] up to the end of `in`.

@@ -41,7 +41,8 @@ unsigned count_mask_bits(const struct sockaddr* mask, int family) {
   }
   struct sockaddr_in6 in6 {};
   std::memcpy(&in6, mask, sizeof in6);
-  for (const auto octet : in6.sin6_addr.s6_addr) bits += static_cast<unsigned>(std::popcount(octet));
+  for (const auto octet : in6.sin6_addr.s6_addr)
+    bits += static_cast<unsigned>(std::popcount(octet));
   return bits;
 }
 

@@ -26,7 +26,8 @@ struct Host {
 std::string qualified_name(const Host& host);
 
 // Default of mynetworks (postconf(5), mynetworks_style): `host` the interfaces' own addresses,
-// `subnet` their networks, `class` their classful networks. Loopback is 127.0.0.0/8 in the last two.
+// `subnet` their networks, `class` their classful networks. Loopback is 127.0.0.0/8 in the last
+// two.
 std::string own_networks(const Host& host, std::string_view style,
                          const std::vector<std::string>& inet_interfaces);
 

@@ -41,15 +41,19 @@ Result<void> check_mail_location(std::string_view value, std::string_view spool)
       (file == "%u" || file == "%n" || file == "%Lu" || file == "%Ln");
   if (!no_root && (!is_spool_file || has_inbox)) return {};
   const auto inbox = no_root ? std::string("/var/mail/%u") : std::string(root);
-  return fail(Errc::Config, "the root mail directory must be the first path, an INBOX file alone is "
-                            "not enough; write mbox:~/mail:INBOX=" + inbox);
+  return fail(Errc::Config,
+              "the root mail directory must be the first path, an INBOX file alone is "
+              "not enough; write mbox:~/mail:INBOX=" +
+                  inbox);
 }
 
 }  // namespace
 
 Result<Source> parse_source(std::string_view argument) {
-  if (argument.starts_with("postfix:")) return Source{Grammar::Postfix, std::string(argument.substr(8))};
-  if (argument.starts_with("dovecot:")) return Source{Grammar::Dovecot, std::string(argument.substr(8))};
+  if (argument.starts_with("postfix:"))
+    return Source{Grammar::Postfix, std::string(argument.substr(8))};
+  if (argument.starts_with("dovecot:"))
+    return Source{Grammar::Dovecot, std::string(argument.substr(8))};
   const auto name = base_name(argument);
   if (name.ends_with(".conf")) return Source{Grammar::Dovecot, std::string(argument)};
   if (name.ends_with(".cf") || name.find("main.cf") != std::string::npos) {
@@ -212,8 +216,8 @@ class Loader {
       if (plain.starts_with('/') && row.type != Type::List) {
         read_items(row, name, plain, origin, depth);
       } else if (const auto spec = table::parse_spec(plain)) {
-        const bool is_map = row.type != Type::List || name.ends_with("_maps") ||
-                            name == "alias_database";
+        const bool is_map =
+            row.type != Type::List || name.ends_with("_maps") || name == "alias_database";
         if (is_map && !table::is_supported(spec->type) && reported_.insert(spec->type).second) {
           warn(origin, name + ": table type " + spec->type +
                            " is not supported; such tables count as empty");

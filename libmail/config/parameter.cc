@@ -25,7 +25,8 @@ bool matches_path(std::string_view pattern, std::string_view name) {
 }
 
 bool is_same(std::string_view pattern, std::string_view name) {
-  return pattern == name || (pattern.find('*') != std::string_view::npos && matches_path(pattern, name));
+  return pattern == name ||
+         (pattern.find('*') != std::string_view::npos && matches_path(pattern, name));
 }
 
 // protocol/imap/x is x; so is local/NET/x and remote/NET/x (config reports that these two are not
@@ -53,10 +54,9 @@ bool is_transport_parameter(std::string_view name) {
        "_delivery_status_filter", "_destination_concurrency_failed_cohort_limit",
        "_destination_concurrency_limit", "_destination_concurrency_negative_feedback",
        "_destination_concurrency_positive_feedback", "_destination_rate_delay",
-       "_destination_recipient_limit", "_extra_recipient_limit",
-       "_initial_destination_concurrency", "_minimum_delivery_slots", "_recipient_limit",
-       "_recipient_refill_delay", "_recipient_refill_limit", "_time_limit",
-       "_transport_rate_delay"});
+       "_destination_recipient_limit", "_extra_recipient_limit", "_initial_destination_concurrency",
+       "_minimum_delivery_slots", "_recipient_limit", "_recipient_refill_delay",
+       "_recipient_refill_limit", "_time_limit", "_transport_rate_delay"});
   return std::ranges::any_of(kSuffixes, [&](auto suffix) {
     return name.size() > suffix.size() && name.ends_with(suffix);
   });
@@ -87,9 +87,7 @@ void look_in(Nearest& best, Space space, std::string_view name) {
 
 }  // namespace
 
-std::string_view to_string(Space space) {
-  return space == Space::Postfix ? "postfix" : "dovecot";
-}
+std::string_view to_string(Space space) { return space == Space::Postfix ? "postfix" : "dovecot"; }
 
 const Parameter* find_parameter(Space space, std::string_view name) {
   if (space == Space::Dovecot) name = strip_filters(name);

@@ -17,11 +17,11 @@ enum class Space : std::uint8_t { Postfix, Dovecot };
 std::string_view to_string(Space space);
 
 enum class Type : std::uint8_t {
-  Text,       // $name expanded
-  Raw,        // $name left alone: whoever uses the value expands it at that time
-  Path,       // absolute file name, or empty
-  Choice,     // one of `extra` ("a|b|c"); an empty word is written as in "|may|encrypt"
-  Boolean,    // yes or no
+  Text,     // $name expanded
+  Raw,      // $name left alone: whoever uses the value expands it at that time
+  Path,     // absolute file name, or empty
+  Choice,   // one of `extra` ("a|b|c"); an empty word is written as in "|may|encrypt"
+  Boolean,  // yes or no
   Integer,
   Size,       // octets; suffixes b k m g t (Dovecot: with white space before and B after)
   Duration,   // Postfix: s m h d w, `extra` is the unit of a bare number; Dovecot: "2 mins"

@@ -54,8 +54,8 @@ constexpr auto kParameters = std::to_array<Parameter>({
     {"owner_request_special", kPf, Boolean, "yes", ""},
     {"allow_mail_to_commands", kPf, List, "alias, forward", "alias|forward|include"},
     {"allow_mail_to_files", kPf, List, "alias, forward", "alias|forward|include"},
-    {"forward_path", kPf, Raw,
-     "$home/.forward${recipient_delimiter}${extension}, $home/.forward", ""},
+    {"forward_path", kPf, Raw, "$home/.forward${recipient_delimiter}${extension}, $home/.forward",
+     ""},
     {"default_privs", kPf, Text, "nobody", ""},
     // Local delivery.
     {"mail_spool_directory", kPf, Path, "/var/mail", ""},

@@ -26,8 +26,9 @@ void parse_postfix(std::string_view text, const std::string& file, Reading& into
   for (const auto& line : table::split_logical_lines(text)) {
     const Origin origin{file, line.line};
     if (line.orphan) {
-      into.mistakes.push_back({origin, "line starts with white space, but there is none before it "
-                                       "to continue"});
+      into.mistakes.push_back({origin,
+                               "line starts with white space, but there is none before it "
+                               "to continue"});
       continue;
     }
     const std::string_view whole = line.text;

@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 std::string quote(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 bool is_one_of(std::string_view choices, std::string_view word) {
-  return std::ranges::any_of(ascii::split(choices, '|'), [&](auto choice) { return choice == word; });
+  return std::ranges::any_of(ascii::split(choices, '|'),
+                             [&](auto choice) { return choice == word; });
 }
 
 std::string readable(std::string_view choices) {
@@ -39,15 +40,14 @@ constexpr std::uint64_t kMinute = 60 * kSecond;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kDay = 24 * kHour;
 constexpr std::uint64_t kWeek = 7 * kDay;
-constexpr auto kPostfixUnits = std::to_array<Unit>(
-    {{"s", kSecond}, {"m", kMinute}, {"h", kHour}, {"d", kDay}, {"w", kWeek}});
+constexpr auto kPostfixUnits =
+    std::to_array<Unit>({{"s", kSecond}, {"m", kMinute}, {"h", kHour}, {"d", kDay}, {"w", kWeek}});
 constexpr auto kDovecotUnits = std::to_array<Unit>(
-    {{"ms", 1},         {"msec", 1},      {"msecs", 1},       {"millisecs", 1},
-     {"milliseconds", 1}, {"s", kSecond},   {"sec", kSecond},   {"secs", kSecond},
-     {"second", kSecond}, {"seconds", kSecond}, {"m", kMinute}, {"min", kMinute},
-     {"mins", kMinute}, {"minute", kMinute}, {"minutes", kMinute}, {"h", kHour},
-     {"hour", kHour},   {"hours", kHour}, {"d", kDay},        {"day", kDay},
-     {"days", kDay},    {"w", kWeek},     {"week", kWeek},    {"weeks", kWeek}});
+    {{"ms", 1},      {"msec", 1},      {"msecs", 1},      {"millisecs", 1},    {"milliseconds", 1},
+     {"s", kSecond}, {"sec", kSecond}, {"secs", kSecond}, {"second", kSecond}, {"seconds", kSecond},
+     {"m", kMinute}, {"min", kMinute}, {"mins", kMinute}, {"minute", kMinute}, {"minutes", kMinute},
+     {"h", kHour},   {"hour", kHour},  {"hours", kHour},  {"d", kDay},         {"day", kDay},
+     {"days", kDay}, {"w", kWeek},     {"week", kWeek},   {"weeks", kWeek}});
 
 template <class Units>
 const Unit* find_unit(const Units& units, std::string_view name) {
@@ -135,13 +135,14 @@ Result<milliseconds> parse_duration(Space space, std::string_view text, std::str
   if (written.empty()) written = unit;
   const bool postfix = space == Space::Postfix;
   if (count == 0U && written.empty()) return milliseconds{0};
-  const auto* found = postfix ? find_unit(kPostfixUnits, written) : find_unit(kDovecotUnits, written);
+  const auto* found =
+      postfix ? find_unit(kPostfixUnits, written) : find_unit(kDovecotUnits, written);
   if (!count || found == nullptr) {
     return fail(Errc::Config, std::string("expected a time such as ") +
                                   (postfix ? "10s, 5m, 2h, 5d or 1w" : "30 secs, 2 mins or 1 day") +
                                   ", not " + quote(text));
   }
-  return milliseconds{TRY(multiply(*count, found->milliseconds, text))};
+  return milliseconds { TRY(multiply(*count, found->milliseconds, text)) };
 }
 
 std::vector<std::string> parse_list(std::string_view text) {
@@ -172,12 +173,13 @@ Result<void> check_network(Space space, std::string_view item) {
   unsigned width = 0;
   if (!bracketed && ::inet_pton(AF_INET, text.c_str(), octets.data()) == 1) width = 32;
   if (width == 0 && ::inet_pton(AF_INET6, text.c_str(), octets.data()) == 1) width = 128;
-  if (width == 0) return fail(Errc::Config, "expected an address or ADDRESS/BITS, not " + quote(item));
+  if (width == 0)
+    return fail(Errc::Config, "expected an address or ADDRESS/BITS, not " + quote(item));
   if (slash == std::string_view::npos) return {};
   const auto bits = ascii::to_number<unsigned>(item.substr(slash + 1));
   if (!bits || *bits > width) {
-    return fail(Errc::Config, "expected 0 to " + std::to_string(width) + " after '/', not " +
-                                  quote(item));
+    return fail(Errc::Config,
+                "expected 0 to " + std::to_string(width) + " after '/', not " + quote(item));
   }
   if (space == Space::Dovecot) return {};  // Dovecot masks them away
   for (unsigned bit = *bits; bit < width; ++bit) {

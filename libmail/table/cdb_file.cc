@@ -13,14 +13,13 @@ namespace {
 
 constexpr unsigned kMaxValue = 1U << 20U;  // octets; no alias list of sense is longer
 
-// cdb_make writes through its own descriptor and must be freed on every way out.
 class Maker {
  public:
   explicit Maker(const FileDescriptor& fd) { cdb_make_start(&make_, fd.get()); }
   Maker(const Maker&) = delete;
   Maker& operator=(const Maker&) = delete;
   ~Maker() {
-    if (!finished_) cdb_make_free(&make_);
+    if (!finished_) static_cast<void>(cdb_make_finish(&make_));  // the only call that frees it
   }
   bool add(std::string_view key, std::string_view value) {
     return cdb_make_add(&make_, key.data(), static_cast<unsigned>(key.size()), value.data(),
@@ -84,8 +83,7 @@ Result<std::optional<std::string>> CdbFile::find(std::string_view key) {
   return std::string(static_cast<const char*>(data), length);
 }
 
-Result<void> write_cdb(const std::string& path,
-                       const std::map<std::string, std::string>& records) {
+Result<void> write_cdb(const std::string& path, const std::map<std::string, std::string>& records) {
   const std::string temporary = path + ".tmp." + std::to_string(::getpid());
   auto fd = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
   auto made = fill(fd, temporary, records);

@@ -13,9 +13,9 @@
 namespace mail::table {
 
 struct LogicalLine {
-  std::string text;       // physical lines joined as they are, without newlines; trailing space cut
-  std::size_t line = 0;   // number of its first physical line, from 1
-  bool orphan = false;    // starts with white space though there is nothing to continue
+  std::string text;      // physical lines joined as they are, without newlines; trailing space cut
+  std::size_t line = 0;  // number of its first physical line, from 1
+  bool orphan = false;   // starts with white space though there is nothing to continue
 };
 
 std::vector<LogicalLine> split_logical_lines(std::string_view file);

@@ -75,9 +75,9 @@ class AccountTable final : public Table {
       struct group group {};
       struct group* group_found = nullptr;
       const int error =
-          groups_ ? ::getgrnam_r(name.c_str(), &group, buffer.data(), buffer.size(), &group_found)
-                  : ::getpwnam_r(name.c_str(), &account, buffer.data(), buffer.size(),
-                                 &account_found);
+          groups_
+              ? ::getgrnam_r(name.c_str(), &group, buffer.data(), buffer.size(), &group_found)
+              : ::getpwnam_r(name.c_str(), &account, buffer.data(), buffer.size(), &account_found);
       if (error == ERANGE && buffer.size() < (1U << 20U)) {
         buffer.resize(buffer.size() * 4);
         continue;
@@ -147,10 +147,9 @@ Result<std::unique_ptr<Table>> open_cdb(const std::string& path) {
   return std::make_unique<CdbTable>(TRY(CdbFile::open(path + std::string(kCdbSuffix))));
 }
 
-constexpr auto kFileTypes = std::to_array<std::string_view>(
-    {"texthash", "cdb", "hash", "btree", "lmdb", "dbm"});
-constexpr auto kOtherTypes =
-    std::to_array<std::string_view>({"static", "inline", "unix", "fail"});
+constexpr auto kFileTypes =
+    std::to_array<std::string_view>({"texthash", "cdb", "hash", "btree", "lmdb", "dbm"});
+constexpr auto kOtherTypes = std::to_array<std::string_view>({"static", "inline", "unix", "fail"});
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -173,8 +172,7 @@ std::optional<Spec> parse_spec(std::string_view text) {
     if (!ascii::is_alnum(c) && c != '_' && c != '-') return std::nullopt;
     letters_only_hex = letters_only_hex && ascii::is_hex(c);
   }
-  // fe80::1 and fe80:0:... are addresses; no table type is made of hexadecimal digits alone except
-  // cdb, whose name does not begin with a hexadecimal group and a colon.
+  // fe80::1 is an address; of the table types only cdb is made of hexadecimal digits.
   if (letters_only_hex && type != "cdb") return std::nullopt;
   return Spec{std::string(type), std::string(text.substr(colon + 1))};
 }
@@ -198,7 +196,7 @@ Result<std::unique_ptr<Table>> open(const Spec& spec) {
     return std::make_unique<AccountTable>(spec.name == "group.byname");
   }
   return fail(make_error(Errc::Unsupported, {4, 3, 5}, "Lookup table unavailable",
-              "table type not supported: " + spec.type + ":" + spec.name));
+                         "table type not supported: " + spec.type + ":" + spec.name));
 }
 
 Result<std::unique_ptr<Table>> open(std::string_view spec) {

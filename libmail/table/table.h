@@ -10,8 +10,8 @@
 //   fail:REASON          every look-up fails ("later")
 //
 // Keys are matched without regard to ASCII case. A table is opened by each process anew, so an edit
-// holds from the next connection (DESIGN.md section 2). Other types (regexp, pcre, ldap, mysql, ...)
-// are Unsupported errors; config reports them when the file is read.
+// holds from the next connection (DESIGN.md section 2). Other types (regexp, pcre, ldap, mysql,
+// ...) are Unsupported errors; config reports them when the file is read.
 #pragma once
 
 #include <memory>
