@@ -69,7 +69,7 @@ struct AppendOptions {
 };
 
 struct Appended {
-  Uid uid;  // 0 when it was already there
+  Uid uid;  // 0 when it was already there, or gets its UID at the next look (deliveries)
   bool was_stored_before = false;
 };
 
@@ -105,6 +105,9 @@ class Mailbox {
   virtual Result<Changes> change(const Edit& edit) = 0;
   virtual Result<Appended> append(MessageSource& message, const AppendOptions& options) = 0;
   virtual Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) = 0;
+  // The mbox From_ line as it lies there, without its line end (wrong weekdays kept); other formats
+  // compose one of Return-Path and INTERNALDATE.
+  virtual Result<std::string> from_line(Uid uid) = 0;
 
   // Readable when something may have changed (inotify); -1: none, poll since() instead.
   [[nodiscard]] virtual int event_fd() { return -1; }

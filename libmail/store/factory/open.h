@@ -1,0 +1,25 @@
+// From mail_location to a MailStore: the one place that knows all formats.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/base/result.h"
+#include "libmail/store/location.h"
+#include "libmail/store/mail_store.h"
+#include "libmail/store/settings.h"
+
+namespace mail::store {
+
+// Creates nothing: directories and files appear with the first append or change. Errors: Config.
+Result<std::unique_ptr<MailStore>> open_mail_store(const Settings& settings,
+                                                   const auth::Identity& identity);
+
+// One mailbox by its path (`mail-reader -f FILE`, $MAIL): an mbox file or a Maildir. `path` being
+// one of the user's own mailboxes, it is the same one that open_mail_store() gives. NotFound.
+Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
+                                                   const auth::Identity& identity,
+                                                   const std::string& path);
+
+}  // namespace mail::store

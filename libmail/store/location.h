@@ -1,0 +1,39 @@
+// mail_location as Dovecot 2.3 spells it: FORMAT:ROOT[:INBOX=..][:INDEX=..][:CONTROL=..][:LAYOUT=..]
+// with %u %n %d %h %i, modifiers such as %1n, %2.1n, %-2u, %Lu, %Ud, %Rn, %Hd, and 2.4's %{user}.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "libmail/base/result.h"
+
+namespace mail::store {
+
+struct User {
+  std::string name;  // whole login name
+  std::string home;
+  uid_t uid = 0;
+};
+
+enum class Format : std::uint8_t { Mbox, Maildir };
+
+struct Location {
+  Format format = Format::Mbox;
+  std::string root;     // the mail root; absolute
+  std::string inbox;    // INBOX=, or what follows from the root
+  std::string index;    // INDEX=; empty: beside the mail
+  std::string control;  // CONTROL=; empty: beside the mail
+  std::string layout;   // LAYOUT=: "fs" (mbox's default) or "Maildir++"
+};
+
+// Errors: Config (unknown format, key or variable; the public text says which).
+Result<std::string> expand_variables(std::string_view text, const User& user);
+Result<Location> parse_location(std::string_view mail_location, const User& user);
+
+// For an empty mail_location (S52): ~/Maildir if it is there, else mbox: ~/mail with the INBOX in
+// the spool directory, whether they exist yet or not.
+Location default_location(const User& user, const std::string& spool_directory);
+
+}  // namespace mail::store

@@ -1,0 +1,123 @@
+#include "libmail/store/memory/mailbox.h"
+
+#include "libmail/message/from_line.h"
+#include "libmail/message/line_ends.h"
+#include "libmail/store/view.h"
+
+namespace mail::store::memory {
+
+MemoryMailbox::~MemoryMailbox() {
+  if (holds_lock_) box_->is_locked = false;
+}
+
+ModSeq MemoryMailbox::next_modseq() {
+  const auto now = static_cast<std::uint64_t>(world_->clock.now().time_since_epoch().count());
+  box_->status.highest_modseq = {std::max(box_->status.highest_modseq.value + 1, now)};
+  return box_->status.highest_modseq;
+}
+
+Result<StoredMessage*> MemoryMailbox::find(Uid uid) {
+  const auto found = box_->messages.find(uid);
+  if (found == box_->messages.end()) return fail(Errc::NotFound, "Message is gone");
+  return &found->second;
+}
+
+Result<MailboxStatus> MemoryMailbox::status() {
+  TRY(world_->call());
+  return box_->status;
+}
+
+Result<Changes> MemoryMailbox::since(ModSeq after) {
+  TRY(world_->call());
+  Changes changes;
+  changes.upto = box_->status.highest_modseq;
+  changes.complete = after.value == 0;
+  for (const auto& [uid, message] : box_->messages) {
+    if (message.info.modseq > after) changes.messages.push_back(message.info);
+  }
+  if (changes.complete) return changes;
+  for (const auto& [modseq, uid] : box_->vanished) {
+    if (modseq > after) changes.vanished.push_back(uid);
+  }
+  std::sort(changes.vanished.begin(), changes.vanished.end());
+  return changes;
+}
+
+Result<Changes> MemoryMailbox::change(const Edit& edit) {
+  TRY(world_->call());
+  std::vector<MessageInfo> snapshot;
+  for (const auto& [uid, message] : box_->messages) snapshot.push_back(message.info);
+  Changes changes;
+  for (const Change& wish : edit(snapshot)) {
+    const auto found = box_->messages.find(wish.uid);
+    if (found == box_->messages.end()) continue;
+    if (wish.expunge) {
+      box_->messages.erase(found);
+      box_->vanished[next_modseq()] = wish.uid;
+      changes.vanished.push_back(wish.uid);
+      continue;
+    }
+    MessageInfo& info = found->second.info;
+    const MessageInfo before = info;
+    if (wish.flags) info.flags = *wish.flags;
+    if (wish.mark_old) info.old = true;
+    if (info == before) continue;
+    info.modseq = next_modseq();
+    changes.messages.push_back(info);
+  }
+  changes.upto = box_->status.highest_modseq;
+  return changes;
+}
+
+Result<Appended> MemoryMailbox::append(MessageSource& message, const AppendOptions& options) {
+  TRY(world_->call());
+  if (!options.delivery_id.empty()) {
+    if (box_->deliveries.contains(options.delivery_id)) return Appended{{}, true};
+  }
+  if (options.go && !options.go()) return fail(Errc::InUse, "The other side went away");
+  StoredMessage stored;
+  message::ToLf to_lf;
+  for (;;) {
+    const auto octets = TRY(message.next());
+    if (octets.empty()) break;
+    to_lf.feed(octets, stored.octets);
+  }
+  to_lf.finish(stored.octets);
+  stored.envelope_sender = options.envelope_sender;
+  stored.info.uid = box_->status.uid_next;
+  stored.info.flags = options.flags;
+  stored.info.size = message::to_crlf(stored.octets).size();
+  stored.info.internal_date = options.internal_date.value_or(world_->clock.now());
+  stored.info.modseq = next_modseq();
+  ++box_->status.uid_next.value;
+  const Uid uid = stored.info.uid;
+  box_->messages[uid] = std::move(stored);
+  if (!options.delivery_id.empty()) box_->deliveries[options.delivery_id] = uid;
+  return Appended{uid, false};
+}
+
+Result<std::unique_ptr<MessageReader>> MemoryMailbox::open(Uid uid, View view) {
+  TRY(world_->call());
+  const StoredMessage* message = TRY(find(uid));
+  return std::make_unique<StringReader>(view == View::Wire ? message::to_crlf(message->octets)
+                                                           : message->octets);
+}
+
+Result<std::string> MemoryMailbox::from_line(Uid uid) {
+  TRY(world_->call());
+  const StoredMessage* message = TRY(find(uid));
+  std::string line = message::format_from_line(message->envelope_sender,
+                                               message::to_local(message->info.internal_date));
+  line.pop_back();
+  return line;
+}
+
+Result<void> MemoryMailbox::lock_exclusively() {
+  TRY(world_->call());
+  if (holds_lock_) return {};
+  if (box_->is_locked) return fail(Errc::InUse, "Mailbox is in use");
+  holds_lock_ = box_->is_locked = true;
+  return {};
+}
+
+}  // namespace mail::store::memory

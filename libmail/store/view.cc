@@ -1,0 +1,182 @@
+#include "libmail/store/view.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "libmail/base/ascii.h"
+#include "libmail/message/from_line.h"
+#include "libmail/message/header_section.h"
+#include "libmail/message/line_ends.h"
+
+namespace mail::store {
+namespace {
+
+constexpr std::size_t kChunk = 64UL * 1024;
+constexpr std::uint64_t kCheckpointEvery = 1ULL << 20U;  // stored octets between places to go back to
+
+class WireReader final : public MessageReader {
+ public:
+  WireReader(std::unique_ptr<MessageReader> stored, std::vector<Range> hidden, std::uint64_t size)
+      : stored_(std::move(stored)), hidden_(std::move(hidden)), size_(size) {
+    checkpoints_.push_back({});
+  }
+  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override;
+
+ private:
+  struct Place {
+    std::uint64_t wire = 0;
+    std::uint64_t stored = 0;
+    message::ToCrlf to_crlf;
+  };
+  Result<bool> produce();  // the next chunk into out_; false at the end
+
+  std::unique_ptr<MessageReader> stored_;
+  std::vector<Range> hidden_;
+  std::uint64_t size_;
+  std::vector<Place> checkpoints_;
+  Place next_;       // where the next chunk begins
+  std::string out_;  // wire octets [next_.wire - out_.size(), next_.wire)
+  std::string in_;
+};
+
+Result<bool> WireReader::produce() {
+  in_.resize(kChunk);
+  const std::size_t got = TRY(stored_->read(next_.stored, in_));
+  out_.clear();
+  if (got == 0) return false;
+  const std::uint64_t end = next_.stored + got;
+  std::uint64_t at = next_.stored;
+  const auto feed_to = [&](std::uint64_t upto) {
+    if (upto <= at) return;
+    const auto piece = std::string_view{in_}.substr(static_cast<std::size_t>(at - next_.stored),
+                                                    static_cast<std::size_t>(upto - at));
+    next_.to_crlf.feed(piece, out_);
+    at = upto;
+  };
+  for (const Range& range : hidden_) {
+    if (range.end <= at) continue;
+    if (range.begin >= end) break;
+    feed_to(std::min(range.begin, end));
+    at = std::max(at, std::min(range.end, end));
+  }
+  feed_to(end);
+  next_.stored = end;
+  next_.wire += out_.size();
+  if (end >= checkpoints_.back().stored + kCheckpointEvery) checkpoints_.push_back(next_);
+  return true;
+}
+
+Result<std::size_t> WireReader::read(std::uint64_t offset, std::span<char> into) {
+  if (offset >= size_ || into.empty()) return std::size_t{0};
+  if (offset < next_.wire - out_.size()) {
+    const auto after = std::upper_bound(
+        checkpoints_.begin(), checkpoints_.end(), offset,
+        [](std::uint64_t wanted, const Place& place) { return wanted < place.wire; });
+    next_ = *std::prev(after);
+    out_.clear();
+  }
+  while (offset >= next_.wire) {
+    if (!TRY(produce())) return std::size_t{0};
+  }
+  const auto from = static_cast<std::size_t>(offset - (next_.wire - out_.size()));
+  const std::size_t count = std::min(into.size(), out_.size() - from);
+  std::memcpy(into.data(), out_.data() + from, count);
+  return count;
+}
+
+}  // namespace
+
+bool is_bookkeeping_field(std::string_view name) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP", "X-IMAPbase", "Content-Length"});
+  return std::any_of(kNames.begin(), kNames.end(),
+                     [&](std::string_view known) { return ascii::iequals(name, known); });
+}
+
+Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
+  std::vector<Range> found;
+  std::string chunk(kChunk, '\0');
+  std::string start;         // the first octets of the line, enough for any of the names
+  constexpr std::size_t kEnough = 32;
+  std::uint64_t at = 0;      // octets read
+  std::uint64_t line = 0;    // where the line began
+  std::uint64_t length = 0;  // of the line so far
+  bool hiding = false;       // the field that the line belongs to
+  bool decided = false;      // about this line
+  const auto decide = [&] {
+    decided = true;
+    if (start.empty()) return;
+    if (ascii::is_wsp(start.front())) return;  // folding: as the field's first line
+    const auto colon = start.find(':');
+    hiding = colon != std::string::npos &&
+             is_bookkeeping_field(ascii::trim(std::string_view{start}.substr(0, colon)));
+  };
+  const auto end_line = [&](std::uint64_t end) {
+    if (!decided) decide();
+    if (hiding) {
+      if (!found.empty() && found.back().end == line) {
+        found.back().end = end;
+      } else {
+        found.push_back({line, end});
+      }
+    }
+  };
+  for (;;) {
+    const std::size_t got = TRY(stored.read(at, chunk));
+    if (got == 0) break;
+    for (std::size_t i = 0; i < got; ++i) {
+      const char c = chunk.at(i);
+      ++length;
+      if (c == '\n') {
+        const bool empty = length == 1 || (length == 2 && start == "\r");
+        if (empty) return found;
+        end_line(at + i + 1);
+        line = at + i + 1;
+        length = 0;
+        start.clear();
+        decided = false;
+        continue;
+      }
+      if (start.size() < kEnough) start += c;
+    }
+    at += got;
+  }
+  if (length > 0) end_line(at);
+  return found;
+}
+
+std::unique_ptr<MessageReader> make_wire_view(std::unique_ptr<MessageReader> stored,
+                                              std::vector<Range> hidden, std::uint64_t wire_size) {
+  return std::make_unique<WireReader>(std::move(stored), std::move(hidden), wire_size);
+}
+
+Result<std::size_t> StringReader::read(std::uint64_t offset, std::span<char> into) {
+  if (offset >= octets_.size()) return std::size_t{0};
+  return octets_.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
+}
+
+Result<std::string> read_all(MessageReader& reader, std::uint64_t limit) {
+  std::string all;
+  std::string chunk(kChunk, '\0');
+  for (;;) {
+    const std::size_t got = TRY(reader.read(all.size(), chunk));
+    if (got == 0) return all;
+    all.append(chunk, 0, got);
+    if (all.size() > limit) return fail(Errc::TooLarge, "Message too large");
+  }
+}
+
+Result<std::string> compose_from_line(MessageReader& stored, WallTime date) {
+  std::string head(kChunk, '\0');
+  head.resize(TRY(stored.read(0, head)));
+  const auto header = message::HeaderSection::parse(head);
+  std::string sender = header.find("Return-Path").value_or("");
+  if (sender.starts_with('<') && sender.ends_with('>')) sender = sender.substr(1, sender.size() - 2);
+  std::string line = message::format_from_line(sender, message::to_local(date));
+  line.pop_back();
+  return line;
+}
+
+}  // namespace mail::store
