@@ -14,6 +14,7 @@
 
 #include <csignal>
 
+#include "libmail/net/signals.h"
 #include "libmail/net/transport.h"
 
 namespace mail::net {
@@ -25,9 +26,6 @@ enum class Want : std::uint8_t {
   HandOver,  // logged in: serve() returns, the role hands the connection over (libmail/login)
   Close,     // done; serve() returns
 };
-
-// Set by SIGTERM's handler (signals.h); sessions end at the next wait.
-bool termination_requested();
 
 template <class Session>
 Result<void> serve(Transport& io, Session& session) {
