@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "libmail/base/file_descriptor.h"
+#include "libmail/net/signals.h"
 
 namespace mail::net {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 class DescriptorTransportTest : public ::testing::Test {
  protected:
   DescriptorTransportTest() {
+    install_signal_handlers();  // a closed peer is an error, not a signal
     int both[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, both), 0);
     ours_ = FileDescriptor(both[0]);
