@@ -28,7 +28,9 @@ Result<void> Folder::add(const store::MessageInfo& info) {
   entry.is_new = !info.old && !entry.is_read;
   entry.from_line = TRY(mailbox_->from_line(info.uid));
   const auto reader = TRY(mailbox_->open(info.uid, store::View::Stored));
-  entry.octets = reader->size();
+  // Sizes are the mbox's: the From_ line and the empty line behind the message count (S68, S76).
+  entry.octets = reader->size() + entry.from_line.size() + 2;
+  entry.lines = 2;
   std::string head;
   bool head_complete = false;
   std::string chunk(kChunk, '\0');

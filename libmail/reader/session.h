@@ -14,6 +14,7 @@
 #include "libmail/reader/folder.h"
 #include "libmail/reader/headline.h"
 #include "libmail/reader/host.h"
+#include "libmail/reader/message_list.h"
 #include "libmail/reader/render.h"
 #include "libmail/reader/variables.h"
 #include "libmail/reader/words.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "libmail/base/ascii.h"
+#include "libmail/message/date.h"
 #include "libmail/reader/message_list.h"
 #include "libmail/reader/session.h"
 
