@@ -134,12 +134,18 @@ Result<Outgoing> finish_draft(const Draft& draft, const PersonalAliases& aliases
   for (const auto& [name, body] : draft.extra_fields) head += message::make_text_field(name, body);
   head += message::make_field("User-Agent", "Tubepost mail-reader " TUBEPOST_VERSION);
 
-  message::TextPart text{draft.text};
-  std::vector<message::AttachmentPart> attachments;
-  for (const auto& attachment : draft.attachments) {
-    attachments.push_back({attachment.file_name, attachment.octets});
+  head += "MIME-Version: 1.0\n";
+  message::Entity entity = message::make_text(draft.text);
+  if (!draft.attachments.empty()) {
+    std::vector<message::Entity> parts{std::move(entity)};
+    for (const auto& attachment : draft.attachments) {
+      parts.push_back(message::make_attachment(attachment.octets,
+                                               message::guess_content_type(attachment.file_name),
+                                               attachment.file_name));
+    }
+    entity = message::make_multipart("mixed", parts, static_cast<std::uint64_t>(now.time_since_epoch().count()));
   }
-  outgoing.message = head + message::compose_body(text, attachments);
+  outgoing.message = head + entity.to_string();
   return outgoing;
 }
 

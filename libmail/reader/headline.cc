@@ -42,7 +42,7 @@ std::string date_of(const Entry& entry, const Variables& variables) {
 std::string fit(std::string text, int width) {
   const auto wanted = static_cast<std::size_t>(width < 0 ? -width : width);
   if (wanted == 0) return text;
-  text = message::cut_to_width(text, wanted);
+  text = std::string(message::cut_to_width(text, wanted));
   const std::size_t have = message::display_width(text);
   if (have >= wanted) return text;
   return width < 0 ? text + std::string(wanted - have, ' ') : std::string(wanted - have, ' ') + text;
@@ -55,7 +55,7 @@ std::vector<address::NameAddr> addresses_of(const Entry& entry, std::string_view
 }  // namespace
 
 std::string decoded_field(const message::HeaderSection& header, std::string_view field) {
-  return make_printable(message::decode_encoded_words(header.find(field).value_or("")));
+  return message::make_printable(message::decode_encoded_words(header.find(field).value_or("")));
 }
 
 std::string sender_address(const Entry& entry) {
@@ -73,11 +73,11 @@ std::string sender_of(const Entry& entry, bool show_name) {
     for (const char* field : {"from", "sender"}) {
       const auto found = addresses_of(entry, field);
       if (found.empty()) continue;
-      if (auto name = make_printable(message::decode_name(found.front())); !name.empty()) return name;
+      if (auto name = message::make_printable(message::decode_name(found.front())); !name.empty()) return name;
       break;
     }
   }
-  return make_printable(sender_address(entry));
+  return message::make_printable(sender_address(entry));
 }
 
 bool is_from(const Entry& entry, std::string_view pattern) {
@@ -141,7 +141,7 @@ std::string format_headline(const Folder& folder, std::size_t number, const Head
         if (variables.has("showto") && ascii::iequals(sender_address(entry), context.own_address)) {
           const auto to = addresses_of(entry, "to");
           if (!to.empty()) {
-            const std::string shown = make_printable(message::decode_name(to.front()));
+            const std::string shown = message::make_printable(message::decode_name(to.front()));
             name = "To " + (variables.has("showname") && !shown.empty()
                                 ? shown
                                 : address::to_string(to.front().addr_spec));
@@ -174,7 +174,7 @@ std::string format_headline(const Folder& folder, std::size_t number, const Head
         const std::size_t used = message::display_width(out) + 2 + (quoted ? 2 : 0);
         const std::size_t room = width != 0 ? static_cast<std::size_t>(width)
                                             : (context.width > used ? context.width - used : 0);
-        const std::string cut = message::cut_to_width(subject, room);
+        const std::string cut(message::cut_to_width(subject, room));
         out += quoted ? '"' + cut + '"' : cut;
         break;
       }

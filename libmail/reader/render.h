@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "libmail/message/display_width.h"
 #include "libmail/reader/folder.h"
 #include "libmail/reader/variables.h"
 
@@ -28,7 +29,5 @@ std::string render_message(const Entry& entry, std::string_view octets, const Fi
 std::string render_text(const Entry& entry, std::string_view octets, const RenderOptions& options);
 // The message with its Status field replaced by `status` ("RO"), for ~/mbox.
 std::string with_status(std::string_view octets, std::string_view status);
-// Controls but tab and newline as ^X, U+0080..U+009F dropped: safe for a terminal.
-std::string make_printable(std::string_view text);
 
 }  // namespace mail::reader

@@ -189,7 +189,7 @@ Session::Next Session::do_show_raw(std::string_view argument) {
     mark_read(number);
     const auto octets = folder_->read_all(number);
     if (octets) {
-      host_.print(folder_->at(number).from_line + '\n' + make_printable(*octets));
+      host_.print(folder_->at(number).from_line + '\n' + message::make_printable(*octets));
     } else {
       host_.print_error(octets.error().log_text);
     }
@@ -255,7 +255,7 @@ Session::Next Session::do_top(std::string_view argument) {
     std::size_t at = 0;
     while (count < wanted && at < octets->size()) {
       const auto end = std::min(octets->find('\n', at), octets->size());
-      out += make_printable(std::string_view(*octets).substr(at, end - at)) + '\n';
+      out += message::make_printable(std::string_view(*octets).substr(at, end - at)) + '\n';
       at = end + 1;
       ++count;
     }

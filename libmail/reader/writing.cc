@@ -156,7 +156,7 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
       if (!draft.cc.empty()) out += "Cc: " + join(draft.cc) + '\n';
       if (!draft.bcc.empty()) out += "Bcc: " + join(draft.bcc) + '\n';
       for (const auto& attachment : draft.attachments) out += "Attachment: " + attachment.file_name + '\n';
-      host_.print(make_printable(out + '\n' + draft.text));
+      host_.print(message::make_printable(out + '\n' + draft.text));
       return true;
     }
     case 'e':
@@ -277,12 +277,12 @@ Session::Next Session::reply(std::string_view argument, bool to_all) {
   const std::size_t number = list->front();
   current_ = number;
   Draft draft = make_reply(folder_->at(number), to_all, host_.user_address());
-  host_.print("To: " + make_printable(join(draft.to)) + '\n');
-  if (!draft.cc.empty()) host_.print("Cc: " + make_printable(join(draft.cc)) + '\n');
+  host_.print("To: " + message::make_printable(join(draft.to)) + '\n');
+  if (!draft.cc.empty()) host_.print("Cc: " + message::make_printable(join(draft.cc)) + '\n');
   host_.print("Subject: " + draft.subject + "\n\n");
   if (variables_.has("quote")) {
     draft.text = sender_of(folder_->at(number), true) + " wrote:\n\n" + quoted(number, true);
-    if (host_.is_interactive()) host_.print(make_printable(draft.text));
+    if (host_.is_interactive()) host_.print(message::make_printable(draft.text));
   }
   mark_read(number);
   const int sent = compose_and_send(std::move(draft));
