@@ -40,11 +40,12 @@ std::string environment(const char* name) {
 
 Result<auth::Identity> look_up(const std::string& user) {
   errno = 0;
-  const passwd* entry = user.empty() ? ::getpwuid(::getuid())         // NOLINT(concurrency-mt-unsafe)
-                                     : ::getpwnam(user.c_str());      // NOLINT(concurrency-mt-unsafe)
+  const passwd* entry = user.empty() ? ::getpwuid(::getuid())     // NOLINT(concurrency-mt-unsafe)
+                                     : ::getpwnam(user.c_str());  // NOLINT(concurrency-mt-unsafe)
   auth::Identity identity;
   if (entry == nullptr) {
-    if (!user.empty()) return fail(Errc::NotFound, "Cannot determine user", "no such user: " + log::escape(user));
+    if (!user.empty())
+      return fail(Errc::NotFound, "Cannot determine user", "no such user: " + log::escape(user));
     // A uid without an account (a container): its home and its files are all it has.
     identity.user = environment("USER").empty() ? std::to_string(::getuid()) : environment("USER");
     identity.uid = ::getuid();
@@ -107,7 +108,8 @@ class MailReader {
   void read_rc_files(reader::Session& session, TerminalHost& host) {
     std::vector<std::string> paths;
     if (!options_.no_system_rc) paths = {"/etc/mail.rc", "/etc/nail.rc"};
-    paths.push_back(environment("MAILRC").empty() ? identity_.home + "/.mailrc" : environment("MAILRC"));
+    paths.push_back(environment("MAILRC").empty() ? identity_.home + "/.mailrc"
+                                                  : environment("MAILRC"));
     for (const auto& path : paths) {
       if (const auto text = host.read_file(path)) session.run_script(*text);
     }
@@ -220,8 +222,9 @@ class MailReader {
       const auto colon = word.find(':');
       if (!sys::exists(word) && colon != std::string::npos &&
           message::is_field_name(std::string_view(word).substr(0, colon))) {
-        draft.extra_fields.emplace_back(word.substr(0, colon),
-                                        std::string(ascii::trim(std::string_view(word).substr(colon + 1))));
+        draft.extra_fields.emplace_back(
+            word.substr(0, colon),
+            std::string(ascii::trim(std::string_view(word).substr(colon + 1))));
         continue;
       }
       auto octets = host.read_file(word);
@@ -257,8 +260,9 @@ int main(int argc, char** argv) {
   cmd::Options options;
   CLI::App app{"Read and write mail in a terminal", "mail-reader"};
   app.add_option("--config", options.config_paths, "Configuration file; may be repeated");
-  auto* file = app.add_option("-f,--file", options.file, "Read FILE (an mbox or a Maildir; default: mbox)")
-                   ->expected(0, 1);
+  auto* file =
+      app.add_option("-f,--file", options.file, "Read FILE (an mbox or a Maildir; default: mbox)")
+          ->expected(0, 1);
   app.add_option("-u,--user", options.user, "Read the system mailbox of this user");
   app.add_flag("-e", options.check, "Exit 0 if there is mail, 1 if not");
   app.add_flag("-H", options.headers_only, "Print the list of headers and exit");
@@ -272,12 +276,15 @@ int main(int argc, char** argv) {
   app.add_option("-s,--subject", options.subject, "Subject of the message to send");
   app.add_option("-c,--cc", options.cc, "Carbon copies to")->expected(1)->take_all();
   app.add_option("-b,--bcc", options.bcc, "Blind carbon copies to")->expected(1)->take_all();
-  app.add_option("-a,--attach", options.attachments, "Attach FILE; or add 'Name: body' to the header")
+  app.add_option("-a,--attach", options.attachments,
+                 "Attach FILE; or add 'Name: body' to the header")
       ->expected(1)
       ->take_all();
   app.add_option("-r,--from", options.from, "Sender's address");
   app.add_option("-q", options.quote_file, "Begin the text with this file");
-  app.add_option("-S", options.variables, "Set a variable: NAME or NAME=VALUE")->expected(1)->take_all();
+  app.add_option("-S", options.variables, "Set a variable: NAME or NAME=VALUE")
+      ->expected(1)
+      ->take_all();
   app.add_option("addresses", options.addresses, "Send standard input to these");
   if (const auto status = cmd::parse(app, argc, argv)) return *status;
   options.file_given = file->count() > 0;

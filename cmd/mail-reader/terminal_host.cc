@@ -74,7 +74,8 @@ Result<std::pair<int, std::string>> finish(Child child, std::string_view input) 
     if (::poll(waits, 2, -1) < 0 && errno != EINTR) break;
     if (waits[0].revents != 0) {
       // A pipe takes PIPE_BUF octets whenever POLLOUT says so: this never blocks for good.
-      const ssize_t put = ::write(child.input.get(), input.data(), std::min<std::size_t>(input.size(), 4096));
+      const ssize_t put =
+          ::write(child.input.get(), input.data(), std::min<std::size_t>(input.size(), 4096));
       if (put < 0) {
         child.input.reset();  // the command does not want to read it all
       } else {
@@ -116,11 +117,12 @@ struct TerminalHost::LineEditor {
     HistEvent event;
     ::history(history, &event, H_SETSIZE, 200);
     ::el_set(editor, EL_CLIENTDATA, this);
-    ::el_set(editor, EL_PROMPT, +[](EditLine* el) -> char* {
-      void* data = nullptr;
-      ::el_get(el, EL_CLIENTDATA, &data);
-      return static_cast<LineEditor*>(data)->prompt.data();
-    });
+    ::el_set(
+        editor, EL_PROMPT, +[](EditLine* el) -> char* {
+          void* data = nullptr;
+          ::el_get(el, EL_CLIENTDATA, &data);
+          return static_cast<LineEditor*>(data)->prompt.data();
+        });
     ::el_set(editor, EL_EDITOR, "emacs");
     ::el_set(editor, EL_SIGNAL, 1);
     ::el_set(editor, EL_HIST, ::history, history);
@@ -147,8 +149,8 @@ struct TerminalHost::LineEditor {
 };
 
 TerminalHost::TerminalHost(Settings settings) : settings_(std::move(settings)) {
-  interactive_ = settings_.interactive_always ||
-                 (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
+  interactive_ =
+      settings_.interactive_always || (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1);
   const std::string terminal = environment("TERM");
   if (interactive_ && ::isatty(STDIN_FILENO) == 1 && echoes(STDIN_FILENO) && !terminal.empty() &&
       terminal != "dumb") {
@@ -223,7 +225,8 @@ void TerminalHost::print_error(std::string_view line) {
 }
 
 void TerminalHost::page(std::string_view text) {
-  const std::string pager = settings_.pager.empty() ? "less -R 2>/dev/null || cat" : settings_.pager;
+  const std::string pager =
+      settings_.pager.empty() ? "less -R 2>/dev/null || cat" : settings_.pager;
   auto child = start({"/bin/sh", "-c", pager}, true, false);
   if (!child) {
     print(text);
@@ -248,13 +251,15 @@ Result<std::string> TerminalHost::capture(std::string_view command, std::string_
 }
 
 Result<std::string> TerminalHost::edit(std::string_view text, std::string_view editor) {
-  std::string path = (environment("TMPDIR").empty() ? "/tmp" : environment("TMPDIR")) + "/mail-XXXXXX";
+  std::string path =
+      (environment("TMPDIR").empty() ? "/tmp" : environment("TMPDIR")) + "/mail-XXXXXX";
   FileDescriptor file(::mkostemp(path.data(), O_CLOEXEC));
   if (!file.is_open()) return fail(sys::error_from_errno(errno, "open", path));
   auto edited = [&]() -> Result<std::string> {
     TRY(sys::write_all(file, text));
     const int status = TRY(run_shell(std::string(editor) + " '" + path + "'", {}));
-    if (status != 0) return fail(Errc::Io, std::string(editor) + ": exit status " + std::to_string(status));
+    if (status != 0)
+      return fail(Errc::Io, std::string(editor) + ": exit status " + std::to_string(status));
     return sys::read_file(path, kMaxReadFile);
   }();
   static_cast<void>(sys::unlink(path));

@@ -1,5 +1,5 @@
-// TerminalHost: mail-reader's edge to the world: the terminal (libedit where somebody types), files,
-// shell, pager, editor, and deliver for sending.
+// TerminalHost: mail-reader's edge to the world: the terminal (libedit where somebody types),
+// files, shell, pager, editor, and deliver for sending.
 #pragma once
 
 #include <memory>
@@ -15,11 +15,11 @@ class TerminalHost final : public reader::Host {
   struct Settings {
     std::string user_address;
     std::string home;
-    std::string pager;                       // $PAGER; empty: less -R if there, else none
-    std::vector<std::string> send_command;   // program and options before the recipients
-    std::string envelope_sender;             // -r; empty: deliver's own choice
-    bool dry_run = false;                    // -d: print instead of sending
-    bool interactive_always = false;         // -~
+    std::string pager;                      // $PAGER; empty: less -R if there, else none
+    std::vector<std::string> send_command;  // program and options before the recipients
+    std::string envelope_sender;            // -r; empty: deliver's own choice
+    bool dry_run = false;                   // -d: print instead of sending
+    bool interactive_always = false;        // -~
   };
   explicit TerminalHost(Settings settings);
   ~TerminalHost() override;

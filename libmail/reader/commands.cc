@@ -8,8 +8,8 @@
 
 namespace mail::reader {
 
-// A row: names in full, how short the first may be typed, and the handler. Earlier rows win where an
-// abbreviation fits several, as in Heirloom.
+// A row: names in full, how short the first may be typed, and the handler. Earlier rows win where
+// an abbreviation fits several, as in Heirloom.
 struct Session::Command {
   std::string_view name;
   std::size_t shortest;
@@ -446,7 +446,8 @@ Session::Next Session::do_list(std::string_view /*argument*/) {
   std::string out = "Commands are:\n";
   std::size_t column = 0;
   for (const auto& command : kCommands) {
-    const std::string word = std::string(command.name) + (&command == &kCommands.back() ? "" : ", ");
+    const std::string word =
+        std::string(command.name) + (&command == &kCommands.back() ? "" : ", ");
     if (column + word.size() > 72) {
       out += '\n';
       column = 0;

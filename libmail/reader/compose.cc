@@ -104,7 +104,8 @@ Draft make_reply(const Entry& original, bool to_all, std::string_view own_addres
   return draft;
 }
 
-Result<Outgoing> finish_draft(const Draft& draft, const PersonalAliases& aliases, const Host& host) {
+Result<Outgoing> finish_draft(const Draft& draft, const PersonalAliases& aliases,
+                              const Host& host) {
   const auto to = read_addresses(draft.to, aliases);
   const auto cc = read_addresses(draft.cc, aliases);
   const auto bcc = read_addresses(draft.bcc, aliases);
@@ -143,7 +144,8 @@ Result<Outgoing> finish_draft(const Draft& draft, const PersonalAliases& aliases
                                                message::guess_content_type(attachment.file_name),
                                                attachment.file_name));
     }
-    entity = message::make_multipart("mixed", parts, static_cast<std::uint64_t>(now.time_since_epoch().count()));
+    entity = message::make_multipart("mixed", parts,
+                                     static_cast<std::uint64_t>(now.time_since_epoch().count()));
   }
   outgoing.message = head + entity.to_string();
   return outgoing;

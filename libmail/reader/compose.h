@@ -22,10 +22,10 @@ struct Attachment {
 struct Draft {
   std::vector<std::string> to, cc, bcc;  // addresses as in a field: `Ann <ann@x>` or a local name
   std::string subject;
-  std::string from;                       // empty: Host::user_address()
-  std::string in_reply_to, references;    // as in the fields
+  std::string from;                     // empty: Host::user_address()
+  std::string in_reply_to, references;  // as in the fields
   std::vector<std::pair<std::string, std::string>> extra_fields;
-  std::string text;                       // UTF-8, LF line ends
+  std::string text;  // UTF-8, LF line ends
   std::vector<Attachment> attachments;
 };
 

@@ -68,7 +68,8 @@ std::size_t Folder::first_current() const {
     const auto found = std::find_if(entries_.begin(), entries_.end(), wanted);
     return found == entries_.end() ? 0 : static_cast<std::size_t>(found - entries_.begin()) + 1;
   };
-  if (const auto fresh = number_where([](const Entry& e) { return e.is_new && !e.is_read; })) return fresh;
+  if (const auto fresh = number_where([](const Entry& e) { return e.is_new && !e.is_read; }))
+    return fresh;
   if (const auto unread = number_where([](const Entry& e) { return !e.is_read; })) return unread;
   return entries_.empty() ? 0 : 1;
 }
@@ -105,8 +106,7 @@ Result<std::size_t> Folder::load_new() {
 
 bool Folder::is_changed() const {
   return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
-    return entry.is_new || entry.read_now || entry.deleted || entry.saved ||
-           entry.flags_changed;
+    return entry.is_new || entry.read_now || entry.deleted || entry.saved || entry.flags_changed;
   });
 }
 
@@ -132,7 +132,8 @@ Result<void> Folder::finish(const std::vector<std::size_t>& drop) {
       const auto found = wishes.find(info.uid);
       if (found == wishes.end()) continue;
       const store::Change& wish = found->second;
-      if (wish.expunge || (wish.mark_old && !info.old) || (wish.flags && *wish.flags != info.flags)) {
+      if (wish.expunge || (wish.mark_old && !info.old) ||
+          (wish.flags && *wish.flags != info.flags)) {
         changes.push_back(wish);
       }
     }

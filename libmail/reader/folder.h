@@ -18,11 +18,11 @@ namespace mail::reader {
 
 struct Entry {
   store::Uid uid;
-  store::Flags flags;          // as stored, with this session's answered, flagged, draft
-  bool is_new = false;         // no session has shown it before
-  bool is_read = false;        // stored as seen, or read in this session
-  bool read_now = false;       // read in this session: shown as "Status: R" or "Status: RO"
-  bool shown_now = false;      // shown in this session
+  store::Flags flags;      // as stored, with this session's answered, flagged, draft
+  bool is_new = false;     // no session has shown it before
+  bool is_read = false;    // stored as seen, or read in this session
+  bool read_now = false;   // read in this session: shown as "Status: R" or "Status: RO"
+  bool shown_now = false;  // shown in this session
   bool deleted = false;
   bool saved = false;          // save: removed at the end unless keepsave
   bool preserved = false;      // hold, preserve
@@ -30,7 +30,7 @@ struct Entry {
   bool flags_changed = false;  // flag, unflag, answered
   std::uint64_t octets = 0;    // as stored, bookkeeping fields included
   std::uint64_t lines = 0;
-  std::string from_line;       // "From boss@linuxprobe.com  Sat Aug 15 19:02:06 2017"
+  std::string from_line;  // "From boss@linuxprobe.com  Sat Aug 15 19:02:06 2017"
   message::HeaderSection header;
 };
 
@@ -62,7 +62,8 @@ class Folder {
 
   // Whether finish() would alter the mailbox.
   [[nodiscard]] bool is_changed() const;
-  // Writes the session's outcome: deleted (and `drop`ped) messages out, the rest old, read ones seen.
+  // Writes the session's outcome: deleted (and `drop`ped) messages out, the rest old, read ones
+  // seen.
   Result<void> finish(const std::vector<std::size_t>& drop);
 
  private:

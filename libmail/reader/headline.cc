@@ -14,12 +14,24 @@
 namespace mail::reader {
 namespace {
 
-enum Mark : std::size_t { kNew, kUnread, kNewRead, kOldRead, kSaved, kPreserved, kToMbox, kFlagged, kAnswered, kDraft };
+enum Mark : std::size_t {
+  kNew,
+  kUnread,
+  kNewRead,
+  kOldRead,
+  kSaved,
+  kPreserved,
+  kToMbox,
+  kFlagged,
+  kAnswered,
+  kDraft
+};
 
 // "Fri Jul 10 09:58" of a From_ line, as it stands there: a wrong weekday is not ours to mend.
 std::string short_date_of_from_line(std::string_view line) {
   const auto words = ascii::words(line);
-  constexpr std::array<std::string_view, 7> kDays = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+  constexpr std::array<std::string_view, 7> kDays = {"Mon", "Tue", "Wed", "Thu",
+                                                     "Fri", "Sat", "Sun"};
   for (std::size_t i = 2; i + 3 < words.size(); ++i) {
     if (std::find(kDays.begin(), kDays.end(), words.at(i)) == kDays.end()) continue;
     std::string day(words.at(i + 2));
@@ -45,7 +57,8 @@ std::string fit(std::string text, int width) {
   text = std::string(message::cut_to_width(text, wanted));
   const std::size_t have = message::display_width(text);
   if (have >= wanted) return text;
-  return width < 0 ? text + std::string(wanted - have, ' ') : std::string(wanted - have, ' ') + text;
+  return width < 0 ? text + std::string(wanted - have, ' ')
+                   : std::string(wanted - have, ' ') + text;
 }
 
 std::vector<address::NameAddr> addresses_of(const Entry& entry, std::string_view field) {
@@ -73,7 +86,8 @@ std::string sender_of(const Entry& entry, bool show_name) {
     for (const char* field : {"from", "sender"}) {
       const auto found = addresses_of(entry, field);
       if (found.empty()) continue;
-      if (auto name = message::make_printable(message::decode_name(found.front())); !name.empty()) return name;
+      if (auto name = message::make_printable(message::decode_name(found.front())); !name.empty())
+        return name;
       break;
     }
   }
@@ -93,8 +107,8 @@ char mark_of(const Entry& entry, const Variables& variables) {
   const std::string_view standard = bsd ? kBsdMarks : kPlainMarks;
   if (marks.size() < standard.size()) marks += standard.substr(marks.size());
   // Later rows win, as in Heirloom.
-  std::size_t index = entry.is_read ? (entry.is_new ? kNewRead : kOldRead)
-                                    : (entry.is_new ? kNew : kUnread);
+  std::size_t index =
+      entry.is_read ? (entry.is_new ? kNewRead : kOldRead) : (entry.is_new ? kNew : kUnread);
   if (entry.flags.has(store::Flag::Answered)) index = kAnswered;
   if (entry.flags.has(store::Flag::Flagged)) index = kFlagged;
   if (entry.flags.has(store::Flag::Draft)) index = kDraft;
@@ -104,7 +118,8 @@ char mark_of(const Entry& entry, const Variables& variables) {
   return marks.at(index);
 }
 
-std::string format_headline(const Folder& folder, std::size_t number, const HeadlineContext& context) {
+std::string format_headline(const Folder& folder, std::size_t number,
+                            const HeadlineContext& context) {
   const Entry& entry = folder.at(number);
   const Variables& variables = context.variables;
   const bool bsd = variables.has("bsdcompat") || variables.has("bsdheadline");

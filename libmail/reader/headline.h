@@ -23,7 +23,8 @@ struct HeadlineContext {
   std::size_t current = 0;
   std::string own_address;
 };
-std::string format_headline(const Folder& folder, std::size_t number, const HeadlineContext& context);
+std::string format_headline(const Folder& folder, std::size_t number,
+                            const HeadlineContext& context);
 
 // Mark of a message by `attrlist` (or the set that bsdcompat chooses).
 char mark_of(const Entry& entry, const Variables& variables);

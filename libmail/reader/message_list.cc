@@ -63,7 +63,8 @@ class ListParser {
     if (word == "+" || word == "-") {
       const std::size_t number = nearest(word == "+" ? current_ + 1 : current_ - 1, word == "+");
       if (number == 0) {
-        return fail(Errc::NotFound, word == "+" ? "Referencing beyond EOF" : "Referencing before 1");
+        return fail(Errc::NotFound,
+                    word == "+" ? "Referencing beyond EOF" : "Referencing before 1");
       }
       chosen_.at(number) = true;
       return {};

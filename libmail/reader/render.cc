@@ -170,7 +170,8 @@ std::string render_message(const Entry& entry, std::string_view octets, const Fi
   return out;
 }
 
-std::string render_text(const Entry& /*entry*/, std::string_view octets, const RenderOptions& options) {
+std::string render_text(const Entry& /*entry*/, std::string_view octets,
+                        const RenderOptions& options) {
   RenderOptions text_only = options;
   text_only.text_only = true;
   const FieldFilter filter;

@@ -16,9 +16,9 @@ namespace mail::reader {
 inline constexpr std::size_t kMaxShownOctets = 16U << 20U;  // of one message; told when cut
 
 struct RenderOptions {
-  bool all_fields = false;   // Print, Type
-  bool from_line = true;     // shown first
-  bool text_only = false;    // bodies only: `write`
+  bool all_fields = false;  // Print, Type
+  bool from_line = true;    // shown first
+  bool text_only = false;   // bodies only: `write`
   std::string fallback_charset = "windows-1252";
 };
 

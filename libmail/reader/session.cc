@@ -46,7 +46,8 @@ void Session::run_script(std::string_view text) {
       conditions.pop_back();
       continue;
     }
-    const bool active = std::all_of(conditions.begin(), conditions.end(), [](bool on) { return on; });
+    const bool active =
+        std::all_of(conditions.begin(), conditions.end(), [](bool on) { return on; });
     if (active && !line.empty()) static_cast<void>(execute(line));
   }
   --source_depth_;
@@ -147,7 +148,8 @@ void Session::show(std::size_t number, const RenderOptions& options) {
     status_ = 1;
     return;
   }
-  std::string out = "Message " + std::string(number < 10 ? " " : "") + std::to_string(number) + ":\n";
+  std::string out =
+      "Message " + std::string(number < 10 ? " " : "") + std::to_string(number) + ":\n";
   out += render_message(entry, *octets, filter_, options);
   if (!out.ends_with('\n')) out += '\n';
   const auto lines = static_cast<std::size_t>(std::count(out.begin(), out.end(), '\n'));
@@ -250,7 +252,8 @@ Session::Next Session::do_top(std::string_view argument) {
       host_.print_error(octets.error().log_text);
       continue;
     }
-    std::string out = "Message " + std::string(number < 10 ? " " : "") + std::to_string(number) + ":\n";
+    std::string out =
+        "Message " + std::string(number < 10 ? " " : "") + std::to_string(number) + ":\n";
     std::size_t count = 0;
     std::size_t at = 0;
     while (count < wanted && at < octets->size()) {
@@ -307,7 +310,8 @@ Session::Next Session::do_pipe(std::string_view argument) {
     host_.print_error(status.error().log_text);
   }
   const auto lines = std::count(input.begin(), input.end(), '\n');
-  host_.print('"' + command + "\" " + std::to_string(lines) + '/' + std::to_string(input.size()) + '\n');
+  host_.print('"' + command + "\" " + std::to_string(lines) + '/' + std::to_string(input.size()) +
+              '\n');
   return Next::Continue;
 }
 
@@ -485,7 +489,8 @@ bool Session::finish_folder() {
       if (!out.ends_with('\n')) out += '\n';
       out += '\n';
     }
-    // Appended before it is taken out of the mailbox: killed between, it is there twice, never lost.
+    // Appended before it is taken out of the mailbox: killed between, it is there twice, never
+    // lost.
     if (const auto appended = host_.append_file(start_.mbox, out); !appended) {
       host_.print_error(appended.error().log_text);
       return false;

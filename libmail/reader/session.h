@@ -23,10 +23,10 @@ namespace mail::reader {
 
 // What the session starts with; an rc file is a sequence of commands run before the first prompt.
 struct Start {
-  std::string banner;              // "Tubepost mail-reader version 0.1.0.  Type ? for help."
-  bool is_system_mailbox = true;   // false: -f FILE, ends with "FILE" complete
-  bool quiet = false;              // -N: no banner, summary, headers
-  std::string mbox = "mbox";       // ~/mbox: where read mail goes without hold
+  std::string banner;             // "Tubepost mail-reader version 0.1.0.  Type ? for help."
+  bool is_system_mailbox = true;  // false: -f FILE, ends with "FILE" complete
+  bool quiet = false;             // -N: no banner, summary, headers
+  std::string mbox = "mbox";      // ~/mbox: where read mail goes without hold
 };
 
 class Session {

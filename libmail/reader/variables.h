@@ -1,5 +1,5 @@
-// Variables of mail-reader (POSIX mailx "set"; spec: Heirloom's with RHEL's rc). A variable is absent,
-// set without value (binary), or set to a string.
+// Variables of mail-reader (POSIX mailx "set"; spec: Heirloom's with RHEL's rc). A variable is
+// absent, set without value (binary), or set to a string.
 #pragma once
 
 #include <map>
@@ -40,7 +40,7 @@ class FieldFilter {
   [[nodiscard]] const std::vector<std::string>& retained() const { return retained_; }
 
  private:
-  std::vector<std::string> ignored_;   // lower case
+  std::vector<std::string> ignored_;  // lower case
   std::vector<std::string> retained_;
 };
 

@@ -68,8 +68,8 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
     case 'x':
     case 'q':
       if (escape == 'q' && !draft.text.empty()) {
-        if (const auto kept = host_.append_file(variables_.get("DEAD", host_.home() + "/dead.letter"),
-                                                draft.text);
+        if (const auto kept = host_.append_file(
+                variables_.get("DEAD", host_.home() + "/dead.letter"), draft.text);
             !kept) {
           complain(kept.error());
         }
@@ -89,11 +89,17 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
       append_words(draft.bcc, argument);
       return true;
     case 'h': {
-      const auto ask = [this](std::string_view prompt) { return host_.read_line(prompt).value_or(""); };
-      if (const auto to = ask("To: " + join(draft.to) + ' '); !to.empty()) append_words(draft.to, to);
-      if (const auto subject = ask("Subject: " + draft.subject + ' '); !subject.empty()) draft.subject = subject;
-      if (const auto cc = ask("Cc: " + join(draft.cc) + ' '); !cc.empty()) append_words(draft.cc, cc);
-      if (const auto bcc = ask("Bcc: " + join(draft.bcc) + ' '); !bcc.empty()) append_words(draft.bcc, bcc);
+      const auto ask = [this](std::string_view prompt) {
+        return host_.read_line(prompt).value_or("");
+      };
+      if (const auto to = ask("To: " + join(draft.to) + ' '); !to.empty())
+        append_words(draft.to, to);
+      if (const auto subject = ask("Subject: " + draft.subject + ' '); !subject.empty())
+        draft.subject = subject;
+      if (const auto cc = ask("Cc: " + join(draft.cc) + ' '); !cc.empty())
+        append_words(draft.cc, cc);
+      if (const auto bcc = ask("Bcc: " + join(draft.bcc) + ' '); !bcc.empty())
+        append_words(draft.bcc, bcc);
       return true;
     }
     case 'r':
@@ -101,7 +107,10 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
     case 'd': {
       if (escape != 'd' && argument.starts_with('!')) {
         const auto output = host_.capture(argument.substr(1), {});
-        if (output) draft.text += *output; else complain(output.error());
+        if (output)
+          draft.text += *output;
+        else
+          complain(output.error());
         return true;
       }
       const std::string path = escape == 'd' ? variables_.get("DEAD", host_.home() + "/dead.letter")
@@ -113,7 +122,8 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
       }
       draft.text += *octets;
       const auto lines = std::count(octets->begin(), octets->end(), '\n');
-      host_.print('"' + path + "\" " + std::to_string(lines) + '/' + std::to_string(octets->size()) + '\n');
+      host_.print('"' + path + "\" " + std::to_string(lines) + '/' +
+                  std::to_string(octets->size()) + '\n');
       return true;
     }
     case 'f':
@@ -122,7 +132,8 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
     case 'M': {
       const auto list = list_or_complain(argument, Among::Undeleted);
       if (!list) return true;
-      host_.print("Interpolating: " + std::to_string(list->front()) + (list->size() > 1 ? " ..." : "") + '\n');
+      host_.print("Interpolating: " + std::to_string(list->front()) +
+                  (list->size() > 1 ? " ..." : "") + '\n');
       for (const auto number : *list) {
         const auto octets = folder_->read_all(number);
         if (!octets) {
@@ -155,7 +166,8 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
       if (!draft.subject.empty()) out += "Subject: " + draft.subject + '\n';
       if (!draft.cc.empty()) out += "Cc: " + join(draft.cc) + '\n';
       if (!draft.bcc.empty()) out += "Bcc: " + join(draft.bcc) + '\n';
-      for (const auto& attachment : draft.attachments) out += "Attachment: " + attachment.file_name + '\n';
+      for (const auto& attachment : draft.attachments)
+        out += "Attachment: " + attachment.file_name + '\n';
       host_.print(message::make_printable(out + '\n' + draft.text));
       return true;
     }
@@ -163,7 +175,10 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
     case 'v': {
       auto edited = host_.edit(draft.text, escape == 'e' ? variables_.get("EDITOR", "ed")
                                                          : variables_.get("VISUAL", "vi"));
-      if (edited) draft.text = *std::move(edited); else complain(edited.error());
+      if (edited)
+        draft.text = *std::move(edited);
+      else
+        complain(edited.error());
       host_.print("(continue)\n");
       return true;
     }
@@ -174,7 +189,10 @@ bool Session::apply_tilde(std::string_view line, Draft& draft, bool& done, bool&
     }
     case '|': {
       auto output = host_.capture(argument, draft.text);
-      if (output) draft.text = *std::move(output); else complain(output.error());
+      if (output)
+        draft.text = *std::move(output);
+      else
+        complain(output.error());
       host_.print("(continue)\n");
       return true;
     }
@@ -251,10 +269,12 @@ int Session::compose_and_send(Draft draft) {
   if (!outgoing) return keep(outgoing.error());
   if (const auto sent = host_.send(*outgoing); !sent) return keep(sent.error());
   if (const auto record = variables_.find("record"); record && !record->empty()) {
-    const std::string from_line =
-        "From " + host_.user_address() + "  " +
-        message::format_asctime(message::to_local(std::chrono::floor<std::chrono::seconds>(host_.now()))) + '\n';
-    const auto kept = host_.append_file(expand_file_name(*record), from_line + outgoing->message + '\n');
+    const std::string from_line = "From " + host_.user_address() + "  " +
+                                  message::format_asctime(message::to_local(
+                                      std::chrono::floor<std::chrono::seconds>(host_.now()))) +
+                                  '\n';
+    const auto kept =
+        host_.append_file(expand_file_name(*record), from_line + outgoing->message + '\n');
     if (!kept) host_.print_error(kept.error().log_text);
   }
   return 0;
@@ -309,7 +329,8 @@ Session::Next Session::do_forward(std::string_view argument) {
     return Next::Continue;
   }
   const std::string_view list_text =
-      words.size() > 1 ? ascii::trim(argument.substr(0, argument.rfind(words.back()))) : std::string_view();
+      words.size() > 1 ? ascii::trim(argument.substr(0, argument.rfind(words.back())))
+                       : std::string_view();
   const auto list = list_or_complain(list_text, Among::Undeleted);
   if (!list) return Next::Continue;
   current_ = list->front();

@@ -37,8 +37,12 @@ class TestHost final : public Host {
     commands.emplace_back(command, text);
     return 0;
   }
-  Result<std::string> capture(std::string_view, std::string_view text) override { return std::string(text); }
-  Result<std::string> edit(std::string_view text, std::string_view) override { return std::string(text); }
+  Result<std::string> capture(std::string_view, std::string_view text) override {
+    return std::string(text);
+  }
+  Result<std::string> edit(std::string_view text, std::string_view) override {
+    return std::string(text);
+  }
   Result<void> send(const Outgoing& outgoing) override {
     if (refuse_sending) return fail(Errc::Unavailable, "not now");
     sent.push_back(outgoing);
@@ -86,7 +90,8 @@ class SessionTest : public ::testing::Test {
       return std::vector{change};
     }));
   }
-  static std::string simple(const std::string& subject, const std::string& from = "Boss <boss@linuxprobe.com>") {
+  static std::string simple(const std::string& subject,
+                            const std::string& from = "Boss <boss@linuxprobe.com>") {
     return "From: " + from + "\nTo: root@linuxprobe.com\nSubject: " + subject +
            "\nMessage-ID: <1@x>\n\nbody of " + subject + "\n";
   }
@@ -119,7 +124,9 @@ TEST_F(SessionTest, UnreadCountsNewOnesAndIsToldOnlyWhenItSaysMore) {
   add(simple("one"), true);
   add(simple("two"));
   EXPECT_THAT(run({"x"}), HasSubstr("\"/var/mail/root\": 2 messages 1 new 2 unread\n"));
-  world_->boxes.clear();
+}
+
+TEST_F(SessionTest, NewAloneIsToldAlone) {
   add(simple("one"));
   EXPECT_THAT(run({"x"}), HasSubstr("\"/var/mail/root\": 1 message 1 new\n"));
 }
@@ -179,12 +186,22 @@ TEST_F(SessionTest, ListsOfMessages) {
     const char* command;
     const char* printed;
   } cases[] = {
-      {"= 1-2", "1\n2\n"},      {"= *", "1\n2\n3\n"},  {"= $", "3\n"},
-      {"= /apple", "1\n3\n"},   {"= ann", "1\n"},      {"= ann@x.example", "1\n"},
-      {"= :n", "2\n3\n"},       {"= :o", "1\n"},       {"= :u", "1\n2\n3\n"},
-      {"= +", "3\n"},           {"= -", "1\n"},        {"= /from:ann", "1\n"},
-      {"= 99", "99: Invalid message number\n"},        {"= :d", "No messages satisfy :d\n"},
-      {"= 3-1", "No applicable messages\n"},           {"nosuch", "Unknown command: \"nosuch\"\n"},
+      {"= 1-2", "1\n2\n"},
+      {"= *", "1\n2\n3\n"},
+      {"= $", "3\n"},
+      {"= /apple", "1\n3\n"},
+      {"= ann", "1\n"},
+      {"= ann@x.example", "1\n"},
+      {"= :n", "2\n3\n"},
+      {"= :o", "1\n"},
+      {"= :u", "1\n2\n3\n"},
+      {"= +", "3\n"},
+      {"= -", "1\n"},
+      {"= /from:ann", "1\n"},
+      {"= 99", "99: Invalid message number\n"},
+      {"= :d", "No messages satisfy :d\n"},
+      {"= 3-1", "No applicable messages\n"},
+      {"nosuch", "Unknown command: \"nosuch\"\n"},
   };
   for (const auto& [command, printed] : cases) {
     EXPECT_THAT(run({command, "x"}), HasSubstr(std::string("& ") + printed)) << command;
@@ -222,7 +239,8 @@ TEST_F(SessionTest, MailThatCannotBeSentIsKept) {
 TEST_F(SessionTest, TildeEscapes) {
   add(simple("one"));
   host_.files["note"] = "from a file\n";
-  run({"mail ann@x.example", "", "~s Subject of it", "~c bob@x.example", "~r note", "~m 1", "~~tilde", "~.", "x"});
+  run({"mail ann@x.example", "", "~s Subject of it", "~c bob@x.example", "~r note", "~m 1",
+       "~~tilde", "~.", "x"});
   ASSERT_EQ(host_.sent.size(), 1U);
   const std::string& text = host_.sent.front().message;
   EXPECT_THAT(text, HasSubstr("Subject: Subject of it\n"));
