@@ -70,7 +70,7 @@ void TransferDecoder::feed(std::string_view octets, std::string& out) {
 
 void TransferDecoder::feed_base64(std::string_view octets, std::string& out) {
   for (const char c : octets) {
-    const int digit = kDigits.at(static_cast<unsigned char>(c));
+    const std::int8_t digit = kDigits.at(static_cast<unsigned char>(c));
     if (digit >= 0) {
       bits_ = (bits_ << 6U) | static_cast<std::uint32_t>(digit);
       if (++digits_ == 4) {
