@@ -1,0 +1,362 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "libmail/config/config.h"
+
+namespace mail::config {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+const Host kHost{"mail.linuxprobe.com",
+                 "127.0.0.1 localhost\n",
+                 {{"127.0.0.1", 8}, {"192.168.10.10", 24}, {"::1", 128}, {"fd00::10", 64}}};
+
+Loaded load_main(const std::string& text, const Host& host = kHost) {
+  return load_text({{{Grammar::Postfix, "main.cf"}, text}}, host);
+}
+Loaded load_dovecot(const std::string& text) {
+  return load_text({{{Grammar::Dovecot, "dovecot.conf"}, text}}, kHost);
+}
+Strings mistakes(const Loaded& loaded) { return loaded ? Strings{} : render(loaded.error()); }
+Strings warnings(const Loaded& loaded) {
+  return loaded ? render(loaded->warnings()) : Strings{"not loaded"};
+}
+
+// The chapter's five edits, between the comments of the stock file (S31-S41).
+constexpr const char* kChapterMainCf = R"(# INTERNET HOST AND DOMAIN NAMES
+#
+#myhostname = host.domain.tld
+# 定义主机名称
+myhostname = mail.linuxprobe.com
+mydomain = linuxprobe.com
+#myorigin = $myhostname
+myorigin = $mydomain
+#inet_interfaces = $myhostname, localhost
+inet_interfaces = all
+mydestination = $myhostname , $mydomain
+#mydestination = $myhostname, localhost.$mydomain, localhost, $mydomain,
+)";
+// The settings that RHEL 7's file makes besides.
+constexpr const char* kStockMainCf = R"(
+queue_directory = /var/spool/postfix
+command_directory = /usr/sbin
+daemon_directory = /usr/libexec/postfix
+data_directory = /var/lib/postfix
+mail_owner = postfix
+inet_protocols = all
+unknown_local_recipient_reject_code = 550
+alias_maps = hash:/etc/aliases
+alias_database = hash:/etc/aliases
+debug_peer_level = 2
+debugger_command =
+	 PATH=/bin:/usr/bin:/usr/local/bin:/usr/X11R6/bin
+	 ddd $daemon_directory/$process_name $process_id & sleep 5
+sendmail_path = /usr/sbin/sendmail.postfix
+newaliases_path = /usr/bin/newaliases.postfix
+mailq_path = /usr/bin/mailq.postfix
+setgid_group = postdrop
+html_directory = no
+manpage_directory = /usr/share/man
+sample_directory = /usr/share/doc/postfix-2.10.1/samples
+readme_directory = /usr/share/doc/postfix-2.10.1/README_FILES
+)";
+
+TEST(Load, TheChaptersMainCf) {
+  const auto loaded = load_main(std::string(kChapterMainCf) + kStockMainCf);
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(warnings(loaded), Strings{});
+  const auto postfix = loaded->postfix();
+  EXPECT_EQ(postfix.get_string("myorigin"), "linuxprobe.com");
+  EXPECT_EQ(postfix.get_list("mydestination"), (Strings{"mail.linuxprobe.com", "linuxprobe.com"}));
+  EXPECT_EQ(postfix.get_list("inet_interfaces"), Strings{"all"});
+  EXPECT_EQ(postfix.get_list("mynetworks"),
+            (Strings{"127.0.0.1/32", "192.168.10.10/32", "[::1]/128", "[fd00::10]/128"}));
+  EXPECT_EQ(postfix.get_list("relay_domains"), Strings{});
+  EXPECT_EQ(to_string(postfix.origin("mydestination")), "main.cf:11");
+  EXPECT_EQ(to_string(postfix.origin("mynetworks")), "default");
+}
+
+TEST(Load, TheChaptersDovecotFiles) {
+  const auto loaded = load_dovecot(
+      "# Protocols we want to be serving.\nprotocols = imap pop3 lmtp\ndisable_plaintext_auth = "
+      "no\n"
+      "login_trusted_networks = 192.168.10.0/24\n"
+      "# mail_location = maildir:~/Maildir\n mail_location = mbox:~/mail:INBOX=/var/mail/%u\n"
+      "# mail_location = mbox:/var/mail/%d/%1n/%n:INDEX=/var/indexes/%d/%1n/%n\n");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(warnings(loaded), Strings{});
+  const auto dovecot = loaded->dovecot();
+  EXPECT_EQ(dovecot.get_list("protocols"), (Strings{"imap", "pop3", "lmtp"}));
+  EXPECT_FALSE(dovecot.get_bool("disable_plaintext_auth"));
+  EXPECT_EQ(dovecot.get_list("login_trusted_networks"), Strings{"192.168.10.0/24"});
+  EXPECT_EQ(dovecot.get_string("mail_location"), "mbox:~/mail:INBOX=/var/mail/%u");
+}
+
+TEST(Load, ComputedDefaults) {
+  struct Case {
+    const char* text;
+    const char* host;
+    const char* hosts;
+    const char* myhostname;
+    const char* mydomain;
+  };
+  const Case cases[] = {
+      {"", "mail.linuxprobe.com", "", "mail.linuxprobe.com", "linuxprobe.com"},
+      {"", "mail", "10.0.0.1 mail.example.org mail\n", "mail.example.org", "example.org"},
+      {"", "mail", "", "mail.localdomain", "localdomain"},
+      {"mydomain = example.net\n", "mail", "", "mail.example.net", "example.net"},
+      {"mydomain = example.net\n", "mail.other.org", "", "mail.other.org", "example.net"},
+      {"myhostname = a.b.c\n", "mail", "", "a.b.c", "b.c"},
+      {"myhostname = single\n", "mail", "", "single", "localdomain"},
+      {"myhostname = mx.$mydomain\nmydomain = z.org\n", "mail", "", "mx.z.org", "z.org"},
+  };
+  for (const auto& one : cases) {
+    const auto loaded = load_main(one.text, Host{one.host, one.hosts, {}});
+    ASSERT_TRUE(loaded) << one.text;
+    EXPECT_EQ(loaded->postfix().get_string("myhostname"), one.myhostname) << one.text;
+    EXPECT_EQ(loaded->postfix().get_string("mydomain"), one.mydomain) << one.text;
+  }
+  const auto defaults = load_main("");
+  const auto postfix = defaults->postfix();
+  EXPECT_EQ(postfix.get_string("myorigin"), "mail.linuxprobe.com");
+  EXPECT_EQ(postfix.get_list("mydestination"),
+            (Strings{"mail.linuxprobe.com", "localhost.linuxprobe.com", "localhost"}));
+  EXPECT_EQ(postfix.get_string("smtpd_banner"), "mail.linuxprobe.com ESMTP Tubepost");
+  EXPECT_EQ(postfix.get_duration("smtpd_timeout"), std::chrono::seconds(300));
+  EXPECT_EQ(postfix.get_duration("maximal_queue_lifetime"), std::chrono::hours(120));
+  EXPECT_EQ(postfix.get_integer("smtpd_hard_error_limit"), 20U);
+  EXPECT_EQ(postfix.get_string("deliver_socket"), "/run/tubepost/deliver.sock");
+  EXPECT_EQ(postfix.get_string("forward_path"),
+            "$home/.forward${recipient_delimiter}${extension}, $home/.forward");
+}
+
+TEST(Load, MynetworksStyles) {
+  const auto networks = [](const char* text) {
+    return load_main(text)->postfix().get_string("mynetworks");
+  };
+  EXPECT_EQ(networks("mynetworks_style = subnet\n"),
+            "127.0.0.0/8 192.168.10.0/24 [::1]/128 [fd00::]/64");
+  EXPECT_EQ(networks("mynetworks_style = class\n"),
+            "127.0.0.0/8 192.168.10.0/24 [::1]/128 [fd00::]/64");
+  EXPECT_EQ(networks("inet_interfaces = loopback-only\n"), "127.0.0.1/32 [::1]/128");
+  EXPECT_EQ(networks("inet_interfaces = 192.168.10.10, localhost\n"),
+            "127.0.0.1/32 192.168.10.10/32 [::1]/128");
+}
+
+TEST(Load, EveryMistakeAtOnceWithItsPlace) {
+  const auto loaded = load_main(
+      "no equals\n"
+      "disable_plaintext_auth = maybe\n"
+      "mynetworks = 10.0.0.1/8, 300.1.1.1, [::1]/129\n"
+      "message_size_limit = many\n"
+      "maximal_queue_lifetime = 5y\n"
+      "mydestination = $a\n"
+      "a = $b\n"
+      "b = $a\n"
+      "smtpd_tls_security_level = perhaps\n"
+      "inet_protocols = ipv5\n"
+      "mail_location = mbox:/var/mail/%u\n"
+      "passwd_file = passwd\n"
+      "relay_domains = /nonexistent/list\n"
+      "mbox_lock_timeout = 10\n");
+  EXPECT_EQ(
+      mistakes(loaded),
+      (Strings{
+          "main.cf:1: no '=' after the parameter name: no equals",
+          "main.cf:2: disable_plaintext_auth: expected yes or no, not \"maybe\"",
+          "main.cf:3: mynetworks: address has bits set beyond the first 8: \"10.0.0.1/8\"",
+          "main.cf:4: message_size_limit: expected a size in octets (k, m, g may follow), not "
+          "\"many\"",
+          "main.cf:5: maximal_queue_lifetime: expected a time such as 10s, 5m, 2h, 5d or 1w, not "
+          "\"5y\"",
+          "main.cf:6: mydestination: parameter refers to itself: $mydestination -> $a -> $b -> $a",
+          "main.cf:7: a: parameter refers to itself: $a -> $b -> $a",
+          "main.cf:8: b: parameter refers to itself: $b -> $a -> $b",
+          "main.cf:9: smtpd_tls_security_level: \"perhaps\" is none of: none, may, encrypt",
+          "main.cf:10: inet_protocols: \"ipv5\" is none of: all, ipv4, ipv6",
+          "main.cf:11: mail_location: the root mail directory must be the first path, an INBOX "
+          "file "
+          "alone is not enough; write mbox:~/mail:INBOX=/var/mail/%u",
+          "main.cf:12: passwd_file: expected a file name from the root (/...), not \"passwd\"",
+          "main.cf:13: relay_domains: cannot be read: open /nonexistent/list: No such file or "
+          "directory",
+          "main.cf:14: mbox_lock_timeout: expected a time such as 30 secs, 2 mins or 1 day, not "
+          "\"10\"",
+      }));
+}
+
+TEST(Load, UnknownNamesAreWarnings) {
+  EXPECT_EQ(warnings(load_main("myhostnam = x.example\nfrobnicate = 1\n")),
+            (Strings{"main.cf:1: unknown parameter myhostnam; did you mean myhostname?",
+                     "main.cf:2: unknown parameter frobnicate"}));
+  EXPECT_EQ(warnings(load_dovecot("mail_locatio = x\nprotocol imap {\n  mail_plugin = a\n}\n")),
+            (Strings{"dovecot.conf:1: unknown parameter mail_locatio; did you mean mail_location?",
+                     "dovecot.conf:3: unknown parameter protocol/imap/mail_plugin; did you mean "
+                     "mail_plugins?"}));
+  EXPECT_EQ(warnings(load_main("own = a\nmyorigin = $own.org\nmydestination = $mydomian\n")),
+            Strings{"main.cf:3: mydestination: undefined parameter $mydomian; did you mean "
+                    "$mydomain?"});
+  EXPECT_EQ(warnings(load_main("alias_maps = hash:/etc/aliases, nis:mail.aliases, nis:x\n")),
+            Strings{"main.cf:1: alias_maps: table type nis is not supported; such tables count as "
+                    "empty"});
+  EXPECT_EQ(warnings(load_main("relay_destination_concurrency_limit = 3\n")), Strings{});
+}
+
+TEST(Load, NamespacesKeepTheirOwnValues) {
+  const auto loaded =
+      load_text({{{Grammar::Postfix, "main.cf"}, "recipient_delimiter = -\n"},
+                 {{Grammar::Dovecot, "dovecot.conf"}, "hostname = a\n"},
+                 {{Grammar::Postfix, "second.cf"}, "myorigin = two\nhostname = b\n"},
+                 {{Grammar::Dovecot, "third.conf"}, "hostname = c\n"}},
+                kHost);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->postfix().get_string("recipient_delimiter"), "-");
+  EXPECT_EQ(loaded->dovecot().get_string("recipient_delimiter"), "+");
+  EXPECT_EQ(loaded->dovecot().get_string("hostname"), "c");
+  EXPECT_EQ(loaded->postfix().get_string("myorigin"), "two");
+}
+
+TEST(Load, DovecotSections) {
+  const auto loaded = load_dovecot(R"(
+mail_plugins = a
+namespace inbox {
+  inbox = yes   # ours
+  mailbox Drafts {
+    special_use = \Drafts
+  }
+  mailbox "Sent Messages" {
+    special_use = \Sent
+    auto = subscribe
+  }
+}
+passdb {
+  driver = pam
+}
+passdb {
+  driver = passwd-file
+  args = scheme=CRYPT username_format=%u /etc/dovecot/users
+}
+service imap-login {
+  inet_listener imap {
+    port = 1143
+  }
+}
+protocol imap {
+  mail_max_userip_connections = 20
+  mail_plugins = $mail_plugins b
+}
+ssl_cert = </etc/dovecot/private/dovecot.pem
+login_greeting = "Hello \"there\" # not a comment"
+mbox_write_locks = fcntl \
+   dotlock
+)");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(warnings(loaded), Strings{});
+  EXPECT_EQ(loaded->sections("passdb"), (Strings{"1", "2"}));
+  EXPECT_EQ(loaded->sections("namespace/inbox/mailbox"), (Strings{"Drafts", "Sent Messages"}));
+  const auto dovecot = loaded->dovecot();
+  EXPECT_EQ(dovecot.get_string("passdb/1/driver"), "pam");
+  EXPECT_EQ(dovecot.get_string("passdb/2/args"),
+            "scheme=CRYPT username_format=%u /etc/dovecot/users");
+  EXPECT_EQ(dovecot.get_string("namespace/inbox/mailbox/Sent Messages/special_use"), "\\Sent");
+  EXPECT_TRUE(dovecot.get_bool("namespace/inbox/inbox"));
+  EXPECT_EQ(dovecot.get_integer("service/imap-login/inet_listener/imap/port"), 1143U);
+  EXPECT_EQ(dovecot.get_integer("mail_max_userip_connections"), 10U);
+  EXPECT_EQ(loaded->dovecot("imap").get_integer("mail_max_userip_connections"), 20U);
+  EXPECT_EQ(loaded->dovecot("pop3").get_integer("mail_max_userip_connections"), 10U);
+  EXPECT_EQ(dovecot.get_string("ssl_cert"), "</etc/dovecot/private/dovecot.pem");
+  EXPECT_EQ(dovecot.get_string("login_greeting"), "Hello \"there\" # not a comment");
+  EXPECT_EQ(dovecot.get_list("mbox_write_locks"), (Strings{"fcntl", "dotlock"}));
+}
+
+TEST(Load, DovecotMistakes) {
+  EXPECT_EQ(mistakes(load_dovecot("foo bar\n}\nnamespace inbox {\n = x\n"
+                                  "protocols = imap $nothing\n")),
+            (Strings{"dovecot.conf:1: expected '=' or '{' after the name: foo bar",
+                     "dovecot.conf:2: '}' without a section to close",
+                     "dovecot.conf:3: section is not closed with '}': namespace/inbox/",
+                     "dovecot.conf:4: no setting name: = x",
+                     "dovecot.conf:5: unknown variable $nothing"}));
+}
+
+class LoadFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = ::testing::TempDir() + "/config-XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    std::filesystem::create_directory(directory_ + "/conf.d");
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(directory_ + "/" + name) << text;
+    return directory_ + "/" + name;
+  }
+  std::string directory_;
+};
+
+TEST_F(LoadFiles, IncludesAndListFiles) {
+  write("conf.d/20-b.conf", "protocols = imap\n");
+  write("conf.d/10-mail.conf", "mail_location = maildir:~/Maildir\nprotocols = pop3\n");
+  const auto inner = write("inner", "three.example !four.example\n");
+  const auto list = write("list", "# ours\none.example,\n two.example\n" + inner + "\n");
+  const auto dovecot = write("dovecot.conf",
+                             "!include conf.d/*.conf\n!include_try local.conf\n"
+                             "!include conf.d/nothing-*.conf\n");
+  const auto postfix = write("main.cf", "relay_domains = " + list + ", last.example\n");
+  const auto loaded = load({postfix, dovecot});
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(loaded->dovecot().get_list("protocols"), Strings{"imap"});
+  EXPECT_EQ(loaded->dovecot().get_string("mail_location"), "maildir:~/Maildir");
+  EXPECT_EQ(
+      loaded->postfix().get_list("relay_domains"),
+      (Strings{"one.example", "two.example", "three.example", "!four.example", "last.example"}));
+  EXPECT_EQ(loaded->files().size(), 6U);
+
+  const auto loop = write("loop.conf", "!include loop.conf\n!include missing.conf\n");
+  const auto broken = load({loop});
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(mistakes(broken),
+            (Strings{loop + ":1: file includes itself: " + loop,
+                     loop + ":2: cannot read included file " + directory_ + "/missing.conf"}));
+}
+
+TEST(Load, GrammarGoesByName) {
+  EXPECT_EQ(parse_source("/etc/postfix/main.cf")->grammar, Grammar::Postfix);
+  EXPECT_EQ(parse_source("/etc/dovecot/dovecot.conf")->grammar, Grammar::Dovecot);
+  EXPECT_EQ(parse_source("10-mail.conf")->grammar, Grammar::Dovecot);
+  EXPECT_EQ(parse_source("dovecot:/x/main.cf")->grammar, Grammar::Dovecot);
+  EXPECT_EQ(parse_source("postfix:/x/y")->path, "/x/y");
+  EXPECT_EQ(parse_source("/x/y").error().code, Errc::Config);
+  EXPECT_EQ(mistakes(load({std::string("/x/y"), std::string("/no/main.cf")})).size(), 1U);
+}
+
+TEST(Load, PrintTellsValueDefaultAndOrigin) {
+  const auto loaded = load_main(
+      "mydomain = a.org\nmyorigin = $mydomain\nmine = x$mydomain\n"
+      "relayhost = $mine\nmail_owner = postfix\n");
+  const auto lines = loaded->print();
+  const auto has = [&](const std::string& line) {
+    return std::find(lines.begin(), lines.end(), line) != lines.end();
+  };
+  EXPECT_TRUE(has("myorigin = a.org  # main.cf:2; written $mydomain; default $myhostname"));
+  EXPECT_TRUE(has("mynetworks_style = host  # default"));
+  EXPECT_TRUE(has("mine = xa.org  # main.cf:3; written x$mydomain; default empty; user-defined"));
+  EXPECT_TRUE(has("mail_owner = postfix  # main.cf:5; default empty; not used by Tubepost"));
+  EXPECT_TRUE(has("# dovecot"));
+}
+
+TEST(Load, EveryDefaultPassesItsOwnCheck) {
+  const auto loaded = load_main("");
+  for (const auto& row : postfix_parameters()) {
+    EXPECT_TRUE(check_value(row, loaded->postfix().get_string(row.name))) << row.name;
+  }
+  for (const auto& row : dovecot_parameters()) {
+    EXPECT_TRUE(check_value(row, row.fallback)) << row.name;
+  }
+}
+
+}  // namespace
+}  // namespace mail::config
