@@ -1,0 +1,22 @@
+// SystemAccounts: the accounts of this machine, as NSS tells them (passwd, LDAP, ...). Passwords
+// are PAM's affair (auth/pam).
+#pragma once
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/auth/login_name.h"
+
+namespace mail::auth {
+
+class SystemAccounts final : public Accounts {
+ public:
+  explicit SystemAccounts(LoginNames names) : names_(std::move(names)) {}
+  Result<Identity> find(std::string_view name) override;
+
+ private:
+  LoginNames names_;
+};
+
+// The account with exactly this name.
+Result<Identity> find_system_account(const std::string& name);
+
+}  // namespace mail::auth
