@@ -1,0 +1,29 @@
+#include "libmail/config/bindings.h"
+
+namespace mail::config {
+
+store::Settings store_settings(const Configuration& config) {
+  const auto postfix = config.postfix();
+  const auto dovecot = config.dovecot();
+  store::Settings settings;
+  settings.mail_location = dovecot.get_string("mail_location");
+  settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
+  settings.state_directory = postfix.get_string("tubepost_state_directory");
+  return settings;
+}
+
+alias::Expander::Settings alias_settings(const Configuration& config) {
+  const auto postfix = config.postfix();
+  alias::Expander::Settings settings;
+  settings.local_domain = postfix.get_string("myorigin");
+  settings.recipient_delimiter = postfix.get_string("recipient_delimiter");
+  settings.expand_owner_alias = postfix.get_bool("expand_owner_alias");
+  settings.owner_request_special = postfix.get_bool("owner_request_special");
+  return settings;
+}
+
+std::string queue_path(const Configuration& config) {
+  return config.postfix().get_string("tubepost_spool_directory") + "/queue";
+}
+
+}  // namespace mail::config
