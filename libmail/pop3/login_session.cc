@@ -1,0 +1,180 @@
+#include "libmail/pop3/login_session.h"
+
+#include "libmail/base/ascii.h"
+#include "libmail/pop3/response.h"
+
+namespace mail::pop3 {
+namespace {
+
+constexpr std::size_t kMaxErrors = 20;
+constexpr std::string_view kNoCleartext =
+    "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
+
+}  // namespace
+
+std::string capabilities(bool tls_offered, bool may_log_in, bool logged_in) {
+  std::string out = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
+  if (tls_offered && !logged_in) out += "STLS\r\n";
+  if (may_log_in && !logged_in) {
+    out += "USER\r\nSASL";
+    for (const auto mechanism : auth::sasl_mechanisms()) out += ' ' + std::string(mechanism);
+    out += "\r\n";
+  }
+  return out + "IMPLEMENTATION Tubepost\r\n.\r\n";
+}
+
+LoginSession::LoginSession(const Settings& settings, Context context, const Clock& clock)
+    : settings_(settings),
+      context_(std::move(context)),
+      deadline_(clock.monotonic() + settings.login_timeout) {
+  output_ = ok(settings_.greeting);
+}
+
+void LoginSession::close_with(std::string_view text) {
+  output_ += text;
+  want_ = Want::Close;
+}
+
+void LoginSession::timed_out() { close_with(error("[SYS/TEMP] Disconnected for inactivity.")); }
+void LoginSession::terminate() { close_with(error("[SYS/TEMP] Server shutting down.")); }
+
+void LoginSession::tls_started() {
+  // RFC 2595 section 4: what was said before is forgotten, unread input included.
+  context_.tls = true;
+  framer_.clear();
+  has_user_ = false;
+  user_.clear();
+  sasl_.reset();
+  want_ = Want::Input;
+}
+
+void LoginSession::receive(std::string_view octets) {
+  if (octets.empty()) {
+    want_ = Want::Close;
+    return;
+  }
+  framer_.feed(octets);
+  while (want_ == Want::Input) {
+    const auto line = framer_.next();
+    if (!line) return;
+    if (!*line) {
+      close_with(error("Line too long."));
+      return;
+    }
+    process_line(**line);
+  }
+}
+
+void LoginSession::count_error() {
+  if (++errors_ >= kMaxErrors) close_with(error("Too many invalid commands."));
+}
+
+bool LoginSession::refuse_cleartext() {
+  if (context_.cleartext_allowed(context_.tls)) return false;
+  output_ += error(kNoCleartext);
+  count_error();
+  return true;
+}
+
+void LoginSession::say_capabilities() {
+  output_ += capabilities(context_.tls_offered && !context_.tls,
+                          context_.cleartext_allowed(context_.tls), false);
+}
+
+void LoginSession::process_line(std::string_view line) {
+  if (sasl_) {
+    answer_sasl(sasl_->respond(line));
+    return;
+  }
+  const Command command = parse_command(line);
+  const std::string_view argument = ascii::trim(command.argument);
+  if (command.verb == "CAPA") {
+    say_capabilities();
+  } else if (command.verb == "USER") {
+    if (refuse_cleartext()) return;
+    if (argument.empty()) {
+      output_ += error("USER takes a name.");
+      count_error();
+      return;
+    }
+    user_ = argument;
+    has_user_ = true;
+    output_ += ok("");
+  } else if (command.verb == "PASS") {
+    if (!has_user_) {
+      output_ += error("No username given.");
+      count_error();
+      return;
+    }
+    has_user_ = false;
+    // A password may begin and end with spaces: everything behind the one space (RFC 1939 section
+    // 7).
+    take_credentials({std::move(user_), command.argument});
+  } else if (command.verb == "AUTH") {
+    const auto words = ascii::words(argument, " ");
+    if (words.empty()) {
+      // Old Outlook asks so for the mechanisms (requirements S62).
+      output_ += "+OK\r\n";
+      for (const auto mechanism : auth::sasl_mechanisms())
+        output_ += std::string(mechanism) + "\r\n";
+      output_ += ".\r\n";
+      return;
+    }
+    if (refuse_cleartext()) return;
+    auto exchange = auth::SaslExchange::begin(ascii::to_upper(words.front()));
+    if (!exchange) {
+      output_ += error("Unsupported authentication mechanism.");
+      count_error();
+      return;
+    }
+    sasl_ = *std::move(exchange);
+    answer_sasl(sasl_->start(words.size() > 1 ? std::optional(words.at(1)) : std::nullopt));
+  } else if (command.verb == "STLS") {
+    if (!context_.tls_offered || context_.tls) {
+      output_ += error(context_.tls ? "TLS is already active." : "TLS support isn't enabled.");
+      count_error();
+      return;
+    }
+    output_ += ok("Begin TLS negotiation now.");
+    framer_.clear();  // plaintext behind STLS is never used (CVE-2011-0411 and its kin)
+    want_ = Want::Tls;
+  } else if (command.verb == "QUIT") {
+    output_ += ok("Logging out");
+    want_ = Want::Close;
+  } else if (command.verb == "NOOP") {
+    output_ += ok("");
+  } else {
+    output_ += error("Unknown command.");
+    count_error();
+  }
+}
+
+void LoginSession::answer_sasl(auth::SaslStep step) {
+  if (const auto* challenge = std::get_if<auth::Challenge>(&step)) {
+    output_ += "+ " + challenge->base64 + "\r\n";
+    return;
+  }
+  sasl_.reset();
+  if (const auto* failure = std::get_if<Error>(&step)) {
+    output_ += error(failure->code == Errc::Closed ? "Authentication aborted by client."
+                                                   : "Invalid authentication response.");
+    count_error();
+    return;
+  }
+  take_credentials(std::get<auth::Credentials>(step));
+}
+
+void LoginSession::take_credentials(const auth::Credentials& credentials) {
+  const auto identity = context_.authenticator->verify(
+      {credentials.user, credentials.password, "pop3", context_.peer_address});
+  if (!identity) {
+    output_ += to_response(identity.error());
+    count_error();
+    return;
+  }
+  identity_ = *identity;
+  login_name_ = credentials.user;
+  want_ = Want::LoggedIn;
+}
+
+}  // namespace mail::pop3

@@ -1,0 +1,72 @@
+// LoginSession: POP3 before login (RFC 1939's AUTHORIZATION state). Runs in the front, which may
+// open nothing: passwords are checked by asking (auth::Authenticator), mail is another class's
+// (session.h).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/auth/sasl.h"
+#include "libmail/base/clock.h"
+#include "libmail/pop3/command.h"
+#include "libmail/pop3/framer.h"
+#include "libmail/pop3/settings.h"
+
+namespace mail::pop3 {
+
+class LoginSession {
+ public:
+  enum class Want : std::uint8_t { Input, Tls, LoggedIn, Close };
+  struct Context {
+    std::string peer_address;
+    bool tls_offered = false;
+    bool tls = false;
+    // May a password travel now? (disable_plaintext_auth, loopback, trusted networks)
+    std::function<bool(bool tls)> cleartext_allowed = [](bool) { return true; };
+    auth::Authenticator* authenticator = nullptr;
+  };
+  LoginSession(const Settings& settings, Context context, const Clock& clock);
+
+  std::string take_output() { return std::exchange(output_, {}); }
+  [[nodiscard]] Want want() const { return want_; }
+  [[nodiscard]] MonotonicTime deadline() const { return deadline_; }
+  void receive(std::string_view octets);
+  void timed_out();
+  void terminate();
+  void tls_started();
+
+  // After LoggedIn.
+  [[nodiscard]] const std::string& login_name() const { return login_name_; }
+  [[nodiscard]] const auth::Identity& identity() const { return identity_; }
+  std::string take_unread() { return framer_.take_rest(); }
+
+ private:
+  void process_line(std::string_view line);
+  void take_credentials(const auth::Credentials& credentials);
+  void answer_sasl(auth::SaslStep step);
+  bool refuse_cleartext();
+  void close_with(std::string_view text);
+  void say_capabilities();
+  void count_error();
+
+  const Settings& settings_;
+  Context context_;
+  LineFramer framer_;
+  std::string user_;
+  bool has_user_ = false;
+  std::optional<auth::SaslExchange> sasl_;
+  std::string login_name_;
+  auth::Identity identity_;
+  std::size_t errors_ = 0;
+  std::string output_;
+  Want want_ = Want::Input;
+  MonotonicTime deadline_;
+};
+
+// CAPA's lines (RFC 2449 section 6), the same list before and after login but for what is over.
+std::string capabilities(bool tls_offered, bool may_log_in, bool logged_in);
+
+}  // namespace mail::pop3
