@@ -76,6 +76,12 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 inline tl::unexpected<Error> fail(Errc code, std::string public_text, std::string log_text = {}) {
   return fail(make_error(code, std::move(public_text), std::move(log_text)));
 }
+// `status` is spelled EnhancedStatus{5, 1, 1}: bare braces would be a string of three octets, and are
+// refused as ambiguous.
+inline tl::unexpected<Error> fail(Errc code, EnhancedStatus status, std::string public_text,
+                                  std::string log_text = {}) {
+  return fail(make_error(code, status, std::move(public_text), std::move(log_text)));
+}
 
 template <class T>
 T take(Result<T>&& result) {
