@@ -23,6 +23,7 @@ enum class Want : std::uint8_t {
   Input,     // octets from the peer
   Wait,      // IDLE: peer, event or time
   Tls,       // start TLS now
+  Work,      // something to do once the output is written; session.work()
   HandOver,  // logged in: serve() returns, the role hands the connection over (libmail/login)
   Close,     // done; serve() returns
 };
@@ -53,6 +54,9 @@ Result<void> serve(Transport& io, Session& session) {
       case Want::Tls:
         TRY(io.start_tls());
         session.tls_started(io);
+        break;
+      case Want::Work:
+        if constexpr (requires { session.work(); }) session.work();
         break;
       case Want::HandOver:
       case Want::Close:

@@ -1,0 +1,83 @@
+#include "cmd/common/routes.h"
+
+#include "libmail/alias/map.h"
+#include "libmail/auth/password_file.h"
+#include "libmail/auth/system_accounts.h"
+
+namespace mail::cmd {
+
+auth::LoginNames login_names(const config::Configuration& config) {
+  auth::LoginNames names;
+  names.domains = config.postfix().get_list("mydestination");
+  names.domains.push_back(config.postfix().get_string("mydomain"));
+  names.domains.push_back(config.postfix().get_string("myorigin"));
+  return names;
+}
+
+std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config) {
+  const std::string file = config.postfix().get_string("passwd_file");
+  if (file.empty()) return std::make_unique<auth::SystemAccounts>(login_names(config));
+  return std::make_unique<auth::PasswordFile>(file, login_names(config));
+}
+
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
+    const config::Configuration& config) {
+  const std::string file = config.postfix().get_string("passwd_file");
+  if (file.empty()) return fail(Errc::Unavailable, "Authentication unavailable", "passwd_file is not set");
+  return std::make_unique<auth::PasswordFile>(file, login_names(config));
+}
+
+policy::Settings policy_settings(const config::Configuration& config) {
+  const auto postfix = config.postfix();
+  policy::Settings settings;
+  settings.myorigin = postfix.get_string("myorigin");
+  settings.mydestination = postfix.get_list("mydestination");
+  settings.relay_domains = postfix.get_list("relay_domains");
+  settings.mynetworks = postfix.get_list("mynetworks");
+  settings.inet_interfaces = postfix.get_list("inet_interfaces");
+  settings.proxy_interfaces = postfix.get_list("proxy_interfaces");
+  settings.unknown_local_recipient_reject_code =
+      static_cast<int>(postfix.get_integer("unknown_local_recipient_reject_code"));
+  return settings;
+}
+
+Result<std::unique_ptr<Routes>> Routes::open(const config::Configuration& config,
+                                             const policy::Settings& settings) {
+  const auto postfix = config.postfix();
+  std::unique_ptr<Routes> routes(new Routes);
+  Routes* self = routes.get();
+  routes->accounts_ = open_accounts(config);
+  alias::Expander::Settings expansion;
+  expansion.local_domain = settings.myorigin;
+  expansion.recipient_delimiter = postfix.get_string("recipient_delimiter");
+  expansion.expand_owner_alias = postfix.get_bool("expand_owner_alias");
+  expansion.owner_request_special = postfix.get_bool("owner_request_special");
+  // A table that cannot be read now counts as "not ours": the address then goes to the queue.
+  expansion.is_local_domain = [self](std::string_view domain) {
+    return self->policy_->is_local_domain(domain).value_or(false);
+  };
+  expansion.account_exists = [self](std::string_view name) -> Result<bool> {
+    const auto found = self->accounts_->find(name);
+    if (found) return true;
+    if (found.error().code == Errc::NotFound) return false;
+    return fail(found.error());
+  };
+  routes->expander_.emplace(std::move(expansion), alias::open_maps(postfix.get_list("alias_maps")));
+  routes->policy_ = TRY(policy::RecipientPolicy::open(
+      settings, [self](std::string_view local_part, std::string_view original) {
+        return self->expander_->expand(local_part, original);
+      }));
+  return routes;
+}
+
+std::string format_trace(const Trace& trace) {
+  std::string out;
+  for (const auto& step : trace.steps()) {
+    out += step.rule + ": " + step.text;
+    if (!step.origin.empty()) out += " (" + step.origin + ')';
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace mail::cmd

@@ -1,0 +1,45 @@
+// Routes: what smtp-recv, deliver and smtp-send share to decide where an address leads, put together
+// from the configuration: accounts, alias maps, RecipientPolicy. Opened anew by each process, so that
+// an edit holds from the next connection.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "libmail/alias/expansion.h"
+#include "libmail/auth/authenticator.h"
+#include "libmail/auth/login_name.h"
+#include "libmail/config/config.h"
+#include "libmail/policy/recipient_policy.h"
+
+namespace mail::cmd {
+
+// Domains after '@' that are ours in a login name (finding 7).
+auth::LoginNames login_names(const config::Configuration& config);
+// The password file where `passwd_file` names one, else the system's accounts.
+std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config);
+
+// Passwords of the same accounts.
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(const config::Configuration& config);
+
+policy::Settings policy_settings(const config::Configuration& config);
+
+class Routes {
+ public:
+  static Result<std::unique_ptr<Routes>> open(const config::Configuration& config,
+                                              const policy::Settings& settings);
+  policy::RecipientPolicy& policy() { return *policy_; }
+  alias::Expander& expander() { return *expander_; }
+  auth::Accounts& accounts() { return *accounts_; }
+
+ private:
+  Routes() = default;
+  std::unique_ptr<auth::Accounts> accounts_;
+  std::optional<alias::Expander> expander_;
+  std::optional<policy::RecipientPolicy> policy_;
+};
+
+// --explain: one step a line, "rule: text (origin)".
+std::string format_trace(const Trace& trace);
+
+}  // namespace mail::cmd

@@ -1,0 +1,85 @@
+// smtp-recv: receive mail. One SMTP server session on descriptors 0 and 1, or accepting connections
+// and serving each in a child (RFC 5321).
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "cmd/common/cli.h"
+#include "cmd/common/program.h"
+#include "cmd/smtp-recv/server.h"
+#include "libmail/base/log.h"
+#include "libmail/net/listener.h"
+#include "libmail/net/signals.h"
+
+namespace mail::cmd {
+namespace {
+
+Result<int> accept_all(const ServerOptions& options, std::vector<FileDescriptor> sockets,
+                       bool idle_exit, std::vector<std::string> argv) {
+  // The last good configuration serves; a broken one is told and tried again at the next change
+  // (DESIGN.md section 2).
+  const config::Loaded config = config::load(options.config_paths);
+  net::AcceptSettings settings;
+  settings.idle_exit = idle_exit;
+  settings.argv = std::move(argv);
+  settings.max_children = 1000;
+  if (config) {
+    settings.watched_files = config->files();
+    settings.max_per_source = config->postfix().get_integer("smtpd_client_connection_count_limit");
+  } else {
+    for (const auto& line : config::render(config.error())) log::error(line);
+    for (const auto& path : options.config_paths) settings.watched_files.push_back(path);
+  }
+  TRY(net::accept_connections(std::move(sockets), settings,
+                              "421 4.7.0 Error: too many connections from your address\r\n",
+                              [&](FileDescriptor connection) {
+                                return serve_connection(options, config, connection.get(),
+                                                        connection.get());
+                              }));
+  return 0;
+}
+
+}  // namespace
+}  // namespace mail::cmd
+
+int main(int argc, char** argv) {
+  using namespace mail;
+  cmd::ServerOptions options;
+  std::string listen;
+  std::string explained;
+  bool idle_exit = false;
+  bool print_config = false;
+  bool check = false;
+  CLI::App app{"Receive mail: an SMTP server session on descriptors 0 and 1", "smtp-recv"};
+  app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
+  app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");
+  app.add_flag("--submission", options.submission, "Message submission: offer and want authentication");
+  app.add_flag("--implicit-tls", options.implicit_tls, "TLS from the first octet (port 465)");
+  app.add_option("--client", options.pretend_client, "Take the client for this address (tests)");
+  app.add_option("--explain", explained, "Tell how this recipient would be decided, and why");
+  app.add_flag("--print-config", print_config, "Print every setting, its default and its origin");
+  app.add_flag("--check", check, "Check the configuration");
+  if (const auto status = cmd::parse(app, argc, argv)) return *status;
+  const std::vector<std::string> words(argv, argv + argc);
+
+  return cmd::run_program("smtp-recv", [&]() -> Result<int> {
+    net::install_signal_handlers();
+    if (print_config || check || !explained.empty()) {
+      const auto config = TRY(config::load_or_fail(options.config_paths));
+      if (print_config) {
+        for (const auto& line : config.print()) std::printf("%s\n", line.c_str());
+      }
+      if (!explained.empty()) return cmd::explain(options, config, explained);
+      return 0;
+    }
+    std::vector<FileDescriptor> sockets = net::inherited_sockets();
+    if (!listen.empty()) sockets.push_back(TRY(net::listen_on(listen, net::SocketKind::Stream)));
+    if (sockets.empty() && net::is_listening(STDIN_FILENO)) sockets.emplace_back(::dup(STDIN_FILENO));
+    if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
+    return cmd::serve_connection(options, config::load(options.config_paths), STDIN_FILENO,
+                                 STDOUT_FILENO);
+  });
+}
