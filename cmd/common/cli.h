@@ -1,9 +1,10 @@
-// parse(): CLI11 with our conventions. Included by main.cc files only (it costs seconds of compiling).
+// parse(): CLI11 with our conventions. Included by main.cc files only (it costs seconds of
+// compiling).
 #pragma once
 
+#include <sysexits.h>
 #include <CLI/CLI.hpp>
 #include <optional>
-#include <sysexits.h>
 
 namespace mail::cmd {
 

@@ -23,7 +23,8 @@ std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& confi
 Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
     const config::Configuration& config) {
   const std::string file = config.postfix().get_string("passwd_file");
-  if (file.empty()) return fail(Errc::Unavailable, "Authentication unavailable", "passwd_file is not set");
+  if (file.empty())
+    return fail(Errc::Unavailable, "Authentication unavailable", "passwd_file is not set");
   return std::make_unique<auth::PasswordFile>(file, login_names(config));
 }
 

@@ -1,6 +1,6 @@
-// Routes: what smtp-recv, deliver and smtp-send share to decide where an address leads, put together
-// from the configuration: accounts, alias maps, RecipientPolicy. Opened anew by each process, so that
-// an edit holds from the next connection.
+// Routes: what smtp-recv, deliver and smtp-send share to decide where an address leads, put
+// together from the configuration: accounts, alias maps, RecipientPolicy. Opened anew by each
+// process, so that an edit holds from the next connection.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,8 @@ auth::LoginNames login_names(const config::Configuration& config);
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config);
 
 // Passwords of the same accounts.
-Result<std::unique_ptr<auth::Authenticator>> open_authenticator(const config::Configuration& config);
+Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
+    const config::Configuration& config);
 
 policy::Settings policy_settings(const config::Configuration& config);
 

@@ -30,12 +30,11 @@ Result<int> accept_all(const ServerOptions& options, std::vector<FileDescriptor>
     for (const auto& line : config::render(config.error())) log::error(line);
     for (const auto& path : options.config_paths) settings.watched_files.push_back(path);
   }
-  TRY(net::accept_connections(std::move(sockets), settings,
-                              "421 4.7.0 Error: too many connections from your address\r\n",
-                              [&](FileDescriptor connection) {
-                                return serve_connection(options, config, connection.get(),
-                                                        connection.get());
-                              }));
+  TRY(net::accept_connections(
+      std::move(sockets), settings, "421 4.7.0 Error: too many connections from your address\r\n",
+      [&](FileDescriptor connection) {
+        return serve_connection(options, config, connection.get(), connection.get());
+      }));
   return 0;
 }
 
@@ -56,7 +55,8 @@ int main(int argc, char** argv) {
       ->take_all();
   app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
   app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");
-  app.add_flag("--submission", options.submission, "Message submission: offer and want authentication");
+  app.add_flag("--submission", options.submission,
+               "Message submission: offer and want authentication");
   app.add_flag("--implicit-tls", options.implicit_tls, "TLS from the first octet (port 465)");
   app.add_option("--client", options.pretend_client, "Take the client for this address (tests)");
   app.add_option("--explain", explained, "Tell how this recipient would be decided, and why");
@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
     }
     std::vector<FileDescriptor> sockets = net::inherited_sockets();
     if (!listen.empty()) sockets.push_back(TRY(net::listen_on(listen, net::SocketKind::Stream)));
-    if (sockets.empty() && net::is_listening(STDIN_FILENO)) sockets.emplace_back(::dup(STDIN_FILENO));
+    if (sockets.empty() && net::is_listening(STDIN_FILENO))
+      sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
     return cmd::serve_connection(options, config::load(options.config_paths), STDIN_FILENO,
                                  STDOUT_FILENO);

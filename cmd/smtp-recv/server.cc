@@ -90,8 +90,8 @@ smtp::Settings smtp_settings(const config::Configuration& config, const ServerOp
   settings.hop_count_limit = postfix.get_integer("hopcount_limit");
   settings.timeout = postfix.get_duration("smtpd_timeout");
   settings.offer_auth = options.submission || postfix.get_bool("smtpd_sasl_auth_enable");
-  settings.auth_only_with_tls =
-      postfix.get_bool("smtpd_tls_auth_only") || config.dovecot().get_bool("disable_plaintext_auth");
+  settings.auth_only_with_tls = postfix.get_bool("smtpd_tls_auth_only") ||
+                                config.dovecot().get_bool("disable_plaintext_auth");
   return settings;
 }
 
@@ -117,7 +117,8 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   const SystemClock clock;
   queue::Settings queue_settings;
   queue_settings.directory = config.postfix().get_string("tubepost_spool_directory");
-  queue_settings.notify_socket = config.postfix().get_string("tubepost_run_directory") + "/queue.sock";
+  queue_settings.notify_socket =
+      config.postfix().get_string("tubepost_run_directory") + "/queue.sock";
   queue_settings.minfree = config.postfix().get_size("queue_minfree");
   const auto queue = TRY(queue::DirectoryQueue::open(queue_settings, clock));
   const std::string deliver_socket = config.postfix().get_string("deliver_socket");
@@ -129,13 +130,15 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   if (options.implicit_tls) TRY(io.start_tls());
   smtp::ClientInfo client;
   client.address = peer.address;
-  if (config.postfix().get_bool("smtpd_peername_lookup")) client.name = confirmed_name(peer.address);
+  if (config.postfix().get_bool("smtpd_peername_lookup"))
+    client.name = confirmed_name(peer.address);
   client.tls_offered = tls_offered && !options.implicit_tls;
   client.tls = io.is_tls();
   client.tls_description = io.tls_description();
   smtp::Services services{routes->policy(), *queue, local, authenticator.get(), clock, [read_fd] {
                             ::pollfd one{read_fd, POLLIN | POLLRDHUP, 0};
-                            return ::poll(&one, 1, 0) <= 0 || (one.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
+                            return ::poll(&one, 1, 0) <= 0 ||
+                                   (one.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
                           }};
   smtp::Session session(settings, std::move(client), std::move(services));
   Adapter adapter(session);
@@ -166,8 +169,7 @@ Result<int> explain(const ServerOptions& options, const config::Configuration& c
   const auto routes = TRY(Routes::open(config, policy_settings(config)));
   const auto addr_spec = TRY(address::parse_recipient_argument(address));
   Trace trace;
-  const auto decision =
-      routes->policy().decide({options.pretend_client, ""}, {addr_spec}, trace);
+  const auto decision = routes->policy().decide({options.pretend_client, ""}, {addr_spec}, trace);
   if (!decision) {
     std::fputs(format_trace(trace).c_str(), stdout);
     const smtp::Reply reply = smtp::to_reply(decision.error());

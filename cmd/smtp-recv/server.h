@@ -18,8 +18,8 @@ namespace mail::cmd {
 
 struct ServerOptions {
   std::vector<std::string> config_paths;
-  bool submission = false;    // ports 587 and 465: AUTH offered, and wanted from strangers
-  bool implicit_tls = false;  // port 465
+  bool submission = false;     // ports 587 and 465: AUTH offered, and wanted from strangers
+  bool implicit_tls = false;   // port 465
   std::string pretend_client;  // --client: for tests on a pipe
 };
 

@@ -37,9 +37,7 @@ Session::Want Session::want() const {
 
 void Session::refresh_deadline() { deadline_ = services_.clock.monotonic() + settings_.timeout; }
 
-void Session::say(const Reply& reply) {
-  output_ += to_wire(reply, transaction_.mail.smtputf8);
-}
+void Session::say(const Reply& reply) { output_ += to_wire(reply, transaction_.mail.smtputf8); }
 
 void Session::close_with(const Reply& reply) {
   say(reply);
@@ -47,7 +45,8 @@ void Session::close_with(const Reply& reply) {
 }
 
 void Session::timed_out() {
-  log::info("timeout after " + std::string(in_data_ ? "DATA" : "command") + " from " + client_text());
+  log::info("timeout after " + std::string(in_data_ ? "DATA" : "command") + " from " +
+            client_text());
   close_with({421, {4, 4, 2}, settings_.myhostname + " Error: timeout exceeded"});
 }
 
@@ -125,8 +124,10 @@ void Session::process_line(std::string_view line) {
       reply = {502, {5, 5, 2}, "Error: command not recognized"};
     } else if ((verb->allowed_in & state_) == 0) {
       // Before a greeting it is that what is missing (section 4.1.4).
-      reply = {503, {5, 5, 1},
-               "Error: " + std::string(state_ == Connected ? "send HELO/EHLO first" : verb->otherwise)};
+      reply = {
+          503,
+          {5, 5, 1},
+          "Error: " + std::string(state_ == Connected ? "send HELO/EHLO first" : verb->otherwise)};
     } else if (auto command = verb->parse(arguments); !command) {
       reply = to_reply(command.error());
       if (command.error().code == Errc::Unsupported) reply.code = 555;  // RFC 5321 section 4.1.1.11
@@ -201,7 +202,8 @@ Reply Session::on(const StartTls& /*command*/) {
 }
 
 Reply Session::on(const Auth& command) {
-  if (services_.authenticator == nullptr) return {503, {5, 5, 1}, "Error: authentication not enabled"};
+  if (services_.authenticator == nullptr)
+    return {503, {5, 5, 1}, "Error: authentication not enabled"};
   if (!sasl_user_.empty()) return {503, {5, 5, 1}, "Error: already authenticated"};
   if (!client_.tls && settings_.auth_only_with_tls) {
     return {538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
@@ -232,8 +234,9 @@ Reply Session::check_credentials(const auth::Credentials& credentials) {
     sasl_user_ = identity->user;
     return {235, {2, 7, 0}, "Authentication successful"};
   }
-  log::warning(client_text() + ": SASL " + sasl_mechanism_ + " authentication failed: " +
-               log::escape(identity.error().log_text) + ", sasl_username=" + log::escape(credentials.user));
+  log::warning(client_text() + ": SASL " + sasl_mechanism_ +
+               " authentication failed: " + log::escape(identity.error().log_text) +
+               ", sasl_username=" + log::escape(credentials.user));
   if (identity.error().is_permanent()) {
     return {535, {5, 7, 8}, "Error: authentication failed"};
   }
@@ -263,12 +266,14 @@ Reply Session::on(const Rcpt& command) {
     return {553, {5, 6, 7}, "Address needs SMTPUTF8"};
   }
   Trace trace;
-  auto decision = services_.policy.decide({client_.address, sasl_user_}, command.forward_path, trace);
+  auto decision =
+      services_.policy.decide({client_.address, sasl_user_}, command.forward_path, trace);
   if (!decision) {
     Reply reply = to_reply(decision.error());
     if (decision.error().code == Errc::NotFound) reply.code = reply.status.cls == 4 ? 450 : 550;
     if (decision.error().code == Errc::Unsupported && reply.status.subject == 5) reply.code = 504;
-    if (decision.error().code == Errc::Denied && reply.status == EnhancedStatus{5, 7, 0}) reply.code = 530;
+    if (decision.error().code == Errc::Denied && reply.status == EnhancedStatus{5, 7, 0})
+      reply.code = 530;
     log_reject("RCPT", reply, command.original);
     return reply;
   }
@@ -284,11 +289,11 @@ Reply Session::on(const Rcpt& command) {
   }
   for (auto& recipient : recipients) {
     // The same end point by two addresses gets one copy (as Postfix has it).
-    const bool known = std::any_of(
-        transaction_.recipients.begin(), transaction_.recipients.end(), [&](const Recipient& other) {
-          return other.end_point.kind == recipient.end_point.kind &&
-                 other.end_point.target == recipient.end_point.target;
-        });
+    const bool known = std::any_of(transaction_.recipients.begin(), transaction_.recipients.end(),
+                                   [&](const Recipient& other) {
+                                     return other.end_point.kind == recipient.end_point.kind &&
+                                            other.end_point.target == recipient.end_point.target;
+                                   });
     if (!known) transaction_.recipients.push_back(std::move(recipient));
   }
   transaction_.accepted.push_back(decision->address);
@@ -296,16 +301,17 @@ Reply Session::on(const Rcpt& command) {
   return {250, {2, 1, 5}, "Ok"};
 }
 
-// Whether the mailbox takes mail is asked before it is accepted (D17); answers hold for the session.
+// Whether the mailbox takes mail is asked before it is accepted (D17); answers hold for the
+// session.
 std::optional<Reply> Session::check_local(const Recipient& recipient, std::uint64_t size) {
   using alias::Kind;
   if (recipient.end_point.kind == Kind::Remote) return std::nullopt;
   const auto known = std::find_if(checked_.begin(), checked_.end(), [&](const auto& entry) {
-    return entry.first.kind == recipient.end_point.kind && entry.first.target == recipient.end_point.target;
+    return entry.first.kind == recipient.end_point.kind &&
+           entry.first.target == recipient.end_point.target;
   });
-  const local::Verdict verdict = known != checked_.end()
-                                     ? known->second
-                                     : services_.local.check(recipient.end_point, size);
+  const local::Verdict verdict =
+      known != checked_.end() ? known->second : services_.local.check(recipient.end_point, size);
   if (known == checked_.end() && checked_.size() < settings_.recipient_limit) {
     checked_.emplace_back(recipient.end_point, verdict);
   }
@@ -313,10 +319,12 @@ std::optional<Reply> Session::check_local(const Recipient& recipient, std::uint6
     case local::Answer::Ok:
       return std::nullopt;
     case local::Answer::Unknown:
-      return Reply{550, {5, 1, 1}, "Recipient address rejected: User unknown in local recipient table"};
+      return Reply{
+          550, {5, 1, 1}, "Recipient address rejected: User unknown in local recipient table"};
     case local::Answer::Full:
       return Reply{verdict.status.cls == 5 ? 552 : 452,
-                   verdict.status.cls == 0 ? EnhancedStatus{4, 2, 2} : verdict.status, "Mailbox full"};
+                   verdict.status.cls == 0 ? EnhancedStatus{4, 2, 2} : verdict.status,
+                   "Mailbox full"};
     case local::Answer::Failed:
       return Reply{550, {5, 2, 0}, "Mailbox cannot take mail"};
     default:

@@ -1,10 +1,10 @@
 // Session: one SMTP server conversation (RFC 5321), from greeting to close. Knows no descriptors
 // (net::serve moves the octets) and no files: everything is an interface.
 //
-// What is promised (DESIGN.md section 4): one local end point is delivered inside the transaction and
-// its outcome is the reply; anything else is durable in the queue before 250, and its local end points
-// are attempted right after the reply. A message is received once; nothing is committed before every
-// check has run.
+// What is promised (DESIGN.md section 4): one local end point is delivered inside the transaction
+// and its outcome is the reply; anything else is durable in the queue before 250, and its local end
+// points are attempted right after the reply. A message is received once; nothing is committed
+// before every check has run.
 #pragma once
 
 #include <memory>
@@ -67,7 +67,7 @@ class Session {
   };
   struct Transaction {
     Mail mail;
-    std::string reverse_path;  // without <>
+    std::string reverse_path;           // without <>
     std::vector<std::string> accepted;  // addresses as accepted at RCPT
     std::vector<Recipient> recipients;  // end points
     std::unique_ptr<queue::Draft> draft;
@@ -75,8 +75,8 @@ class Session {
     std::size_t header_octets = 0;  // of our Received field
     std::size_t received_fields = 0;
     bool in_header = true;
-    std::string line;                // header line being looked at, cut
-    std::optional<Reply> refusal;    // found while the data came; said after it
+    std::string line;              // header line being looked at, cut
+    std::optional<Reply> refusal;  // found while the data came; said after it
   };
 
   void process();
@@ -131,7 +131,8 @@ class Session {
   bool closing_ = false;
   bool starting_tls_ = false;
   std::vector<queue::QueueId> to_attempt_;
-  std::vector<std::pair<alias::EndPoint, local::Verdict>> checked_;  // answers at RCPT, this session
+  std::vector<std::pair<alias::EndPoint, local::Verdict>>
+      checked_;  // answers at RCPT, this session
   std::size_t errors_ = 0;
   std::string output_;
   MonotonicTime deadline_{};

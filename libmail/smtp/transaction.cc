@@ -1,4 +1,5 @@
-// What a Session does with a message: receiving it, and storing or queueing it (DESIGN.md section 4).
+// What a Session does with a message: receiving it, and storing or queueing it (DESIGN.md section
+// 4).
 #include <algorithm>
 
 #include "libmail/base/ascii.h"
@@ -35,7 +36,8 @@ void Session::log_reject(std::string_view stage, const Reply& reply, std::string
                      log::escape(reply.lines.front());
   line += "; from=<" + log::escape(transaction_.reverse_path) + '>';
   if (!recipient.empty()) line += " to=<" + log::escape(recipient) + '>';
-  line += std::string(" proto=") + (extended_ ? "ESMTP" : "SMTP") + " helo=<" + log::escape(helo_) + '>';
+  line += std::string(" proto=") + (extended_ ? "ESMTP" : "SMTP") + " helo=<" + log::escape(helo_) +
+          '>';
   log::info(line);
 }
 
@@ -97,7 +99,8 @@ void Session::receive_data(std::string_view octets) {
   if (!transaction_.refusal) {
     if (transaction_.in_header) scan_header(text);
     const auto limit = settings_.message_size_limit;
-    if (limit != 0 && transaction_.draft->size() + text.size() > limit + transaction_.header_octets) {
+    if (limit != 0 &&
+        transaction_.draft->size() + text.size() > limit + transaction_.header_octets) {
       transaction_.refusal = Reply{552, {5, 3, 4}, "Error: message file too big"};
     } else if (const auto written = transaction_.draft->write(text); !written) {
       transaction_.refusal = queue_write_error(written.error());
@@ -168,11 +171,12 @@ Reply Session::deliver_now() {
   delivery.end_point = recipient.end_point;
   delivery.arrived_microseconds =
       static_cast<std::uint64_t>(services_.clock.now().time_since_epoch().count());
-  const local::Verdict verdict = services_.local.deliver(delivery, *message, services_.client_is_there);
+  const local::Verdict verdict =
+      services_.local.deliver(delivery, *message, services_.client_is_there);
   const std::string id = transaction_.draft->id().value;
   const auto note = [&](std::string_view status, const EnhancedStatus& dsn, std::string_view text) {
-    log::info(id + ": to=<" + log::escape(recipient.address) + ">, relay=local, dsn=" + to_string(dsn) +
-              ", status=" + std::string(status) + " (" + log::escape(text) + ')');
+    log::info(id + ": to=<" + log::escape(recipient.address) + ">, relay=local, dsn=" +
+              to_string(dsn) + ", status=" + std::string(status) + " (" + log::escape(text) + ')');
   };
   switch (verdict.answer) {
     case local::Answer::Ok:
@@ -195,7 +199,8 @@ Reply Session::deliver_now() {
       return {451, {4, 3, 0}, "Error: delivery outcome not known, try again later"};
     case local::Answer::Full:
       note("deferred", {4, 2, 2}, "mailbox full");
-      return {452, verdict.status.cls == 4 ? verdict.status : EnhancedStatus{4, 2, 2}, "Mailbox full"};
+      return {452, verdict.status.cls == 4 ? verdict.status : EnhancedStatus{4, 2, 2},
+              "Mailbox full"};
     case local::Answer::Unwritable:
       return {451, {4, 2, 0}, "Mailbox unavailable, try again later"};
     case local::Answer::Unknown:
@@ -251,12 +256,12 @@ Reply Session::queue_message(std::vector<Recipient> recipients, std::string_view
   }
   const auto committed = transaction_.draft->commit(make_envelope(recipients));
   if (!committed) return queue_write_error(committed.error());
-  const bool any_remote = std::any_of(recipients.begin(), recipients.end(), [](const Recipient& one) {
-    return one.end_point.kind == alias::Kind::Remote;
-  });
-  const bool any_local = std::any_of(recipients.begin(), recipients.end(), [](const Recipient& one) {
-    return one.end_point.kind != alias::Kind::Remote;
-  });
+  const bool any_remote =
+      std::any_of(recipients.begin(), recipients.end(),
+                  [](const Recipient& one) { return one.end_point.kind == alias::Kind::Remote; });
+  const bool any_local =
+      std::any_of(recipients.begin(), recipients.end(),
+                  [](const Recipient& one) { return one.end_point.kind != alias::Kind::Remote; });
   if (any_remote) services_.queue.notify();
   if (any_local) to_attempt_.push_back(*committed);
   return {250, {2, 0, 0}, "Ok: queued as " + committed->value};
@@ -291,9 +296,10 @@ void attempt_local_now(queue::Queue& queue, const queue::QueueId& id, local::Con
     local::Delivery delivery;
     delivery.delivery_id = queue::delivery_id(id, i);
     delivery.queue_id = id.value;
-    delivery.reverse_path = recipient.owner.empty() ? (*item)->envelope().reverse_path : recipient.owner;
-    delivery.end_point = {*kind, recipient.target, recipient.original_to, recipient.owner,
-                          recipient.runs_as, recipient.no_forward};
+    delivery.reverse_path =
+        recipient.owner.empty() ? (*item)->envelope().reverse_path : recipient.owner;
+    delivery.end_point = {*kind,           recipient.target,  recipient.original_to,
+                          recipient.owner, recipient.runs_as, recipient.no_forward};
     delivery.from_queue = true;
     delivery.arrived_microseconds =
         static_cast<std::uint64_t>((*item)->envelope().arrived.time_since_epoch().count());
