@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/base/result.h"
@@ -29,8 +30,13 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::string passwd_file;  // empty: PAM
   std::string front_user = "tubepost-front";
   std::string certificate_file, key_file;  // PEM; empty: no TLS
-  std::string auth_realm_domains;          // domains accepted after '@' in a login name (finding 7)
+  std::vector<std::string> domains;        // accepted after '@' in a login name (finding 7)
+  std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
+  std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates
 };
+
+// The machine itself: loopback, one of its own addresses, or a pipe. What goes there stays inside.
+bool is_local(const net::Peer& peer);
 
 // What the front of a protocol may know and ask.
 struct FrontContext {
@@ -59,7 +65,12 @@ struct Protocol {
   std::function<Result<void>(net::Transport&, const HandOver&)> session;
 };
 
-// Everything from accepted connection(s) to exit status. `implicit_tls`: ports 995 and 993.
+// Everything from accepted connection(s) to exit status. `implicit_tls`: ports 995 and 993. A server
+// never fails over its configuration: when load_settings() does, the peer hears `unavailable`, and an
+// accepting parent goes on with the last good settings (DESIGN.md section 2).
+//
+// The session is executed with this process's own arguments and --session, which the caller turns
+// into Options::session; `--session` reads the hand-over record from descriptor 3.
 struct Options {
   bool implicit_tls = false;
   bool session = false;  // --session: started by our monitor

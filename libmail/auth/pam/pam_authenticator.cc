@@ -1,0 +1,67 @@
+#include "libmail/auth/pam/pam_authenticator.h"
+
+#include <array>
+#include <cstring>
+
+#include "libmail/auth/sasl.h"
+#include "libmail/auth/system_accounts.h"
+#include "libmail/base/log.h"
+#include "libmail/base/module.h"
+
+namespace mail::auth::pam {
+namespace {
+
+constexpr const char* kNotNow = "Authentication is not available now";
+
+Result<const tubepost_pam*> load() {
+  void* address = TRY(base::open_module("tubepost-pam.so", "tubepost_pam_module"));
+  const auto* module = reinterpret_cast<decltype(&tubepost_pam_module)>(address)();
+  if (module->version != TUBEPOST_PAM_INTERFACE) {
+    return fail(Errc::Unavailable, kNotNow, "tubepost-pam.so is of another version");
+  }
+  return module;
+}
+
+// The account the name means; without one the name itself, for PAM to refuse in its own time.
+std::string account_name(const LoginNames& names, std::string_view login_name) {
+  const auto candidates = names.candidates(login_name);
+  for (const auto& candidate : candidates) {
+    if (find_system_account(candidate)) return candidate;
+  }
+  return candidates.empty() ? std::string(login_name) : candidates.back();
+}
+
+}  // namespace
+
+Result<Identity> PamAuthenticator::verify(const Attempt& attempt) {
+  if (attempt.user.find('\0') != std::string_view::npos ||
+      attempt.password.find('\0') != std::string_view::npos) {
+    return fail(Errc::BadCredentials, "Authentication failed");
+  }
+  if (module_ == nullptr) {
+    auto loaded = load();
+    if (!loaded) return fail(Errc::Unavailable, kNotNow, loaded.error().log_text);
+    module_ = *loaded;
+  }
+  const std::string user = account_name(names_, attempt.user);
+  std::string password(attempt.password);
+  std::array<char, 256> canonical{};
+  std::array<char, 256> why{};
+  const auto result = module_->check(kService, user.c_str(), password.c_str(),
+                                     std::string(attempt.peer).c_str(), canonical.data(),
+                                     canonical.size(), why.data(), why.size());
+  wipe(password);
+  switch (result) {
+    case TUBEPOST_PAM_OK:
+      break;
+    case TUBEPOST_PAM_BAD_CREDENTIALS:
+      return fail(Errc::BadCredentials, "Authentication failed", why.data());
+    case TUBEPOST_PAM_DENIED:
+      return fail(Errc::Denied, "Login is not allowed", log::escape(user) + ": " + why.data());
+    default:
+      return fail(Errc::Unavailable, kNotNow, why.data());
+  }
+  return find_system_account(canonical.front() == '\0' ? user : std::string(canonical.data()));
+}
+
+}  // namespace mail::auth::pam

@@ -1,0 +1,23 @@
+// MonitorClient: an Authenticator that asks the monitor at the other end of a channel. The identity
+// it gives holds the account's name only: the one who asks has no use for uid and home.
+#pragma once
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/base/file_descriptor.h"
+#include "libmail/login/monitor_messages.h"
+
+namespace mail::login {
+
+class MonitorClient final : public auth::Authenticator {
+ public:
+  explicit MonitorClient(FileDescriptor channel) : channel_(std::move(channel)) {}
+  Result<auth::Identity> verify(const auth::Attempt& attempt) override;
+  // Hands the connection over (fronts only). With TLS the descriptor is the session's other end, to
+  // pump; otherwise it is closed.
+  Result<FileDescriptor> become_session(const BecomeRequest& request);
+
+ private:
+  FileDescriptor channel_;
+};
+
+}  // namespace mail::login

@@ -1,0 +1,20 @@
+// Becoming somebody else, for good. As an ordinary user none of these can change the uid: they do
+// what is left (no new privileges).
+#pragma once
+
+#include <string>
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/base/result.h"
+
+namespace mail::login {
+
+// Gives up root for an account that owns nothing, in an empty root directory (unless
+// `empty_directory` is ""), with no new privileges by execution. Errors: Config (no such account).
+Result<void> become_front(const std::string& user, const std::string& empty_directory);
+
+// Takes the user's groups, gid and uid, checks that there is no way back, goes to the home
+// directory ("/" without one). Error Denied for uid 0, whoever asks.
+Result<void> become_user(const auth::Identity& identity);
+
+}  // namespace mail::login
