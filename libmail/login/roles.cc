@@ -50,6 +50,17 @@ Result<void> become_front(const std::string& user, const std::string& empty_dire
   return forbid_new_privileges();
 }
 
+Result<void> become_service(const std::string& user) {
+  if (::geteuid() != 0) return forbid_new_privileges();
+  auto account = auth::find_system_account(user);
+  if (!account || account->uid == 0) {
+    return fail(Errc::Config, "Server is not configured", user + ": no such unprivileged account");
+  }
+  TRY(check(::initgroups(user.c_str(), account->gid), "initgroups", user));
+  TRY(set_ids(user, account->uid, account->gid));
+  return forbid_new_privileges();
+}
+
 Result<void> become_user(const auth::Identity& identity) {
   if (identity.uid == 0) return fail(Errc::Denied, "Login is not allowed", "uid 0 gets no session");
   if (::geteuid() != 0) {

@@ -13,6 +13,10 @@ namespace mail::login {
 // `empty_directory` is ""), with no new privileges by execution. Errors: Config (no such account).
 Result<void> become_front(const std::string& user, const std::string& empty_directory);
 
+// Gives up root for a service's account ("tubepost") with that account's groups; the file system
+// stays. As an ordinary user: stays who it is.
+Result<void> become_service(const std::string& user);
+
 // Takes the user's groups, gid and uid, checks that there is no way back, goes to the home
 // directory ("/" without one). Error Denied for uid 0, whoever asks.
 Result<void> become_user(const auth::Identity& identity);
