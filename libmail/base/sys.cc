@@ -42,7 +42,8 @@ ssize_t invoke_write(std::string_view name, std::string_view octets, Call call) 
     errno = decision.error_number;
     return -1;
   }
-  const bool half = decision.action == faults::Action::Short || decision.action == faults::Action::Torn;
+  const bool half =
+      decision.action == faults::Action::Short || decision.action == faults::Action::Torn;
   const std::string_view part = half ? octets.substr(0, (octets.size() + 1) / 2) : octets;
 #else
   const std::string_view part = octets;
@@ -299,11 +300,13 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
   struct Closer {
     void operator()(DIR* dir) const { ::closedir(dir); }
   };
-  DIR* opened = nullptr;
-  if (invoke("opendir", [&] { return (opened = ::opendir(path.c_str())) != nullptr ? 0 : -1; }) != 0) {
+  std::unique_ptr<DIR, Closer> dir;
+  if (invoke("opendir", [&] {
+        dir.reset(::opendir(path.c_str()));
+        return dir ? 0 : -1;
+      }) != 0) {
     return fail_errno("opendir", path);
   }
-  const std::unique_ptr<DIR, Closer> dir(opened);
   std::vector<std::string> names;
   for (;;) {
     errno = 0;

@@ -30,8 +30,9 @@ class Draft {
   // The message so far, for reading (checks; hand over to deliver): a descriptor whose octets begin
   // at offset 0 and are only the message.
   virtual Result<FileDescriptor> message() = 0;
-  // Durable in the queue from here on. `envelope.id` is set to id(). With `name` not empty the file
-  // gets that id instead (a forward's fixed name): Exists if it is there.
+  // Durable in the queue from here on, under the id `envelope.id` (a forward's fixed name: Exists,
+  // and the directory durable, if it is there), or id() where that is empty. size is filled in, and
+  // `arrived` when it is not set.
   virtual Result<QueueId> commit(Envelope envelope) = 0;
 };
 
@@ -41,7 +42,12 @@ class Item {
  public:
   virtual ~Item() = default;
   [[nodiscard]] virtual const Envelope& envelope() const = 0;
-  virtual Result<FileDescriptor> message() = 0;  // as Draft::message()
+  virtual Result<FileDescriptor> message() = 0;  // as Draft::message(); costs a copy
+  // Octets of the message at `offset`; fewer at its end.
+  virtual Result<std::string> read_message(std::uint64_t offset, std::size_t length) = 0;
+  // What is known from earlier attempts (side file; may be lost with the power).
+  [[nodiscard]] virtual WallTime next_try() const = 0;
+  [[nodiscard]] virtual unsigned attempts() const = 0;
   // Sets the state of recipients; durable when this returns.
   struct Mark {
     std::size_t recipient = 0;  // index into envelope().recipients
@@ -50,9 +56,11 @@ class Item {
     std::string reason;
   };
   virtual Result<void> mark(std::span<const Mark> marks) = 0;
-  // When to try again what is pending.
+  // When to try again what is pending; counts an attempt.
   virtual Result<void> defer(WallTime next_try) = 0;
-  // All done: takes it out of the queue.
+  // All done (or deleted by the operator): takes it out of the queue. One that came from another
+  // message stays as a tombstone, without octets and with nothing pending, while the parent is
+  // there (delivery-changes.md: lock-parent).
   virtual Result<void> remove() = 0;
 };
 
@@ -66,6 +74,14 @@ class Queue {
  public:
   virtual ~Queue() = default;
   virtual Result<std::unique_ptr<Draft>> create() = 0;
+  // For reports, forwards and warnings: may use what queue_minfree keeps free.
+  virtual Result<std::unique_ptr<Draft>> create_reserved() = 0;
+  virtual Result<std::vector<QueueId>> ids() = 0;  // in no order; cheap
+  virtual Result<bool> exists(const QueueId& id) = 0;
+  // Makes the names durable that have been seen (scan-sync, exist-sync).
+  virtual Result<void> settle() = 0;
+  // Removes tombstones whose parents are gone; call settle() before.
+  virtual Result<void> remove_tombstones() = 0;
   virtual Result<std::vector<Listing>> list() = 0;                    // by arrival
   virtual Result<std::unique_ptr<Item>> lock(const QueueId& id) = 0;  // InUse, NotFound
   // Tells the runner that something is there (a datagram; no error: the timer finds it too).
