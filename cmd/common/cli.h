@@ -19,4 +19,19 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   return std::nullopt;
 }
 
+// Options that pop3-serve and imap-serve share.
+inline void add_login_options(CLI::App& app, std::vector<std::string>& config_paths,
+                              bool& print_config, bool& check, std::string& listen,
+                              bool& idle_exit, bool& implicit_tls, bool& session) {
+  app.add_option("-c,--config", config_paths, "Configuration file; may be repeated")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
+  app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");
+  app.add_flag("--implicit-tls", implicit_tls, "TLS from the first octet");
+  app.add_flag("--print-config", print_config, "Print every setting, its default and its origin");
+  app.add_flag("--check", check, "Check the configuration");
+  app.add_flag("--session", session, "Internal: a session that a login handed over");
+}
+
 }  // namespace mail::cmd

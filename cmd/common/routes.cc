@@ -20,14 +20,6 @@ std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& confi
   return std::make_unique<auth::PasswordFile>(file, login_names(config));
 }
 
-Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
-    const config::Configuration& config) {
-  const std::string file = config.postfix().get_string("passwd_file");
-  if (file.empty())
-    return fail(Errc::Unavailable, "Authentication unavailable", "passwd_file is not set");
-  return std::make_unique<auth::PasswordFile>(file, login_names(config));
-}
-
 policy::Settings policy_settings(const config::Configuration& config) {
   const auto postfix = config.postfix();
   policy::Settings settings;

@@ -19,10 +19,6 @@ auth::LoginNames login_names(const config::Configuration& config);
 // The password file where `passwd_file` names one, else the system's accounts.
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config);
 
-// Passwords of the same accounts.
-Result<std::unique_ptr<auth::Authenticator>> open_authenticator(
-    const config::Configuration& config);
-
 policy::Settings policy_settings(const config::Configuration& config);
 
 class Routes {

@@ -8,14 +8,18 @@
 
 #include <cstdio>
 
+#include "cmd/common/login_program.h"
 #include "cmd/common/program.h"
 #include "cmd/common/routes.h"
 #include "libmail/base/log.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/socket_conversation.h"
+#include "libmail/login/roles.h"
+#include "libmail/login/start_monitor.h"
 #include "libmail/net/serve.h"
 #include "libmail/queue/directory/directory_queue.h"
 #include "libmail/smtp/session.h"
+#include "libmail/tls/server_context.h"
 
 namespace mail::cmd {
 namespace {
@@ -107,9 +111,27 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
 
   // Loopback may send a password in the clear (S50).
   if (peer.is_loopback() || peer.address.empty()) settings.auth_only_with_tls = false;
-  std::unique_ptr<auth::Authenticator> authenticator;
-  if (settings.offer_auth) authenticator = TRY(open_authenticator(config));
+  // While nothing of the stranger has been read: the key, the monitor that knows passwords; then the
+  // rights go.
   net::DescriptorTransport::Settings transport_settings;
+  const std::string certificate = config.postfix().get_string("smtpd_tls_cert_file");
+  if (!certificate.empty()) {
+    auto context =
+        tls::ServerContext::load(certificate, config.postfix().get_string("smtpd_tls_key_file"));
+    if (context) {
+      transport_settings.start_tls = tls::ServerContext::starter(*context);
+    } else {
+      log::warning(context.error().log_text);
+    }
+  }
+  if (options.implicit_tls && !transport_settings.start_tls) {
+    return fail(Errc::Config, "TLS not available", "--implicit-tls without a usable certificate");
+  }
+  std::unique_ptr<login::MonitorClient> authenticator;
+  if (settings.offer_auth) {
+    authenticator = TRY(login::start_monitor(login_settings(config, "smtp"), "smtp", peer));
+  }
+  TRY(login::become_service("tubepost"));
 
   policy::Settings policy = policy_settings(config);
   policy.permit_sender_unauthenticated = !options.submission;
