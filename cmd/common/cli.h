@@ -21,8 +21,8 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
 
 // Options that pop3-serve and imap-serve share.
 inline void add_login_options(CLI::App& app, std::vector<std::string>& config_paths,
-                              bool& print_config, bool& check, std::string& listen,
-                              bool& idle_exit, bool& implicit_tls, bool& session) {
+                              bool& print_config, bool& check, std::string& listen, bool& idle_exit,
+                              bool& implicit_tls, bool& session) {
   app.add_option("-c,--config", config_paths, "Configuration file; may be repeated")
       ->expected(1)
       ->take_all();

@@ -2,43 +2,9 @@
 
 #include <cstdio>
 
-#include "cmd/common/routes.h"
-#include "libmail/base/log.h"
 #include "libmail/net/signals.h"
 
 namespace mail::cmd {
-namespace {
-
-// Dovecot's `ssl_cert = </path`: the file, not its content.
-std::string file_of(std::string_view value) {
-  return std::string(value.starts_with('<') ? value.substr(1) : std::string_view());
-}
-
-}  // namespace
-
-login::Settings login_settings(const config::Configuration& config, const std::string& protocol) {
-  const auto dovecot = config.dovecot(protocol);
-  const auto postfix = config.postfix();
-  login::Settings settings;
-  settings.disable_plaintext_auth = dovecot.get_bool("disable_plaintext_auth");
-  const std::string ssl = dovecot.get_string("ssl");
-  settings.ssl = ssl == "no"         ? login::Settings::Ssl::No
-                 : ssl == "required" ? login::Settings::Ssl::Required
-                                     : login::Settings::Ssl::Yes;
-  settings.trusted_networks = dovecot.get_string("login_trusted_networks");
-  settings.refuse_outside = postfix.get_string("login_networks_outside") != "allow";
-  settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
-  settings.passwd_file = postfix.get_string("passwd_file");
-  settings.certificate_file = file_of(dovecot.get_string("ssl_cert"));
-  settings.key_file = file_of(dovecot.get_string("ssl_key"));
-  settings.domains = login_names(config).domains;
-  settings.files = config.files();
-  for (const auto& file : {settings.certificate_file, settings.key_file}) {
-    if (!file.empty()) settings.files.push_back(file);
-  }
-  return settings;
-}
-
 Result<int> run_login_program(const LoginProgramOptions& options, const login::Protocol& protocol) {
   net::install_signal_handlers();
   if (options.print_config || options.check) {
@@ -52,7 +18,8 @@ Result<int> run_login_program(const LoginProgramOptions& options, const login::P
     const auto config = config::load(options.config_paths);
     if (!config) {
       std::string all;
-      for (const auto& line : config::render(config.error())) all += (all.empty() ? "" : "; ") + line;
+      for (const auto& line : config::render(config.error()))
+        all += (all.empty() ? "" : "; ") + line;
       return fail(Errc::Config, "Configuration error", all);
     }
     return login_settings(*config, protocol.name);

@@ -111,8 +111,8 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
 
   // Loopback may send a password in the clear (S50).
   if (peer.is_loopback() || peer.address.empty()) settings.auth_only_with_tls = false;
-  // While nothing of the stranger has been read: the key, the monitor that knows passwords; then the
-  // rights go.
+  // While nothing of the stranger has been read: the key, the monitor that knows passwords; then
+  // the rights go.
   net::DescriptorTransport::Settings transport_settings;
   const std::string certificate = config.postfix().get_string("smtpd_tls_cert_file");
   if (!certificate.empty()) {

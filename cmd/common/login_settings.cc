@@ -1,0 +1,37 @@
+#include "cmd/common/login_program.h"
+#include "cmd/common/routes.h"
+
+namespace mail::cmd {
+namespace {
+
+// Dovecot's `ssl_cert = </path`: the file, not its content.
+std::string file_of(std::string_view value) {
+  return std::string(value.starts_with('<') ? value.substr(1) : std::string_view());
+}
+
+}  // namespace
+
+login::Settings login_settings(const config::Configuration& config, const std::string& protocol) {
+  const auto dovecot = config.dovecot(protocol);
+  const auto postfix = config.postfix();
+  login::Settings settings;
+  settings.disable_plaintext_auth = dovecot.get_bool("disable_plaintext_auth");
+  const std::string ssl = dovecot.get_string("ssl");
+  settings.ssl = ssl == "no"         ? login::Settings::Ssl::No
+                 : ssl == "required" ? login::Settings::Ssl::Required
+                                     : login::Settings::Ssl::Yes;
+  settings.trusted_networks = dovecot.get_string("login_trusted_networks");
+  settings.refuse_outside = postfix.get_string("login_networks_outside") != "allow";
+  settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
+  settings.passwd_file = postfix.get_string("passwd_file");
+  settings.certificate_file = file_of(dovecot.get_string("ssl_cert"));
+  settings.key_file = file_of(dovecot.get_string("ssl_key"));
+  settings.domains = login_names(config).domains;
+  settings.files = config.files();
+  for (const auto& file : {settings.certificate_file, settings.key_file}) {
+    if (!file.empty()) settings.files.push_back(file);
+  }
+  return settings;
+}
+
+}  // namespace mail::cmd
