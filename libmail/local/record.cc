@@ -118,7 +118,7 @@ Result<Record> parse_record(std::string_view octets) {
   record.no_forward = (flags & kNoForward) != 0;
   record.kept_copy = (flags & kKeptCopy) != 0;
   const std::uint64_t kind = take_number(in, 1);
-  if (kind > static_cast<std::uint8_t>(alias::Kind::Remote)) return bad("unknown kind");
+  if (kind > static_cast<std::uint8_t>(alias::Kind::Include)) return bad("unknown kind");
   record.kind = static_cast<alias::Kind>(kind);
   const std::uint64_t answer = take_number(in, 1);
   // The last two are conclusions of the asking side and never travel.

@@ -62,7 +62,7 @@ TEST(Record, refuses_whatever_the_table_does_not_allow) {
       {"type high octet", 3, "\x01"},
       {"unknown flag", 4, "\x08"},
       {"high flag", 7, "\x80"},
-      {"kind", 8, "\x04"},
+      {"kind", 8, "\x05"},
       {"answer that never travels", 9, "\x08"},
       {"status class 3", 10, "\x03"},
       {"status subject 1000", 12, "\xe8\x03"},

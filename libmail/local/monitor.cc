@@ -1,0 +1,272 @@
+#include "libmail/local/monitor.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "libmail/base/log.h"
+#include "libmail/base/sys.h"
+#include "libmail/local/become.h"
+#include "libmail/local/dot_lock.h"
+#include "libmail/local/packet.h"
+#include "libmail/local/record.h"
+
+namespace mail::local {
+namespace {
+
+// Requests of the child: one octet, answered with one, or with the milliseconds to wait before it.
+constexpr char kMakeMailbox = 'M';
+constexpr char kTakeLock = 'L';        // inside a transaction
+constexpr char kTakeLockQueued = 'Q';  // from the queue
+constexpr char kReleaseLock = 'U';
+constexpr std::string_view kDone = "+";
+constexpr std::string_view kBusy = "b";
+constexpr std::string_view kRefused = "-";
+
+void send_outcome(const FileDescriptor& socket, const Verdict& verdict) {
+  Record record;
+  record.type = RecordType::Outcome;
+  record.answer = verdict.answer;
+  record.status = verdict.status;
+  record.text = clean_text(verdict.text);
+  if (const auto octets = encode_record(record)) static_cast<void>(send_packet(socket, *octets));
+}
+
+// The child's side of the requests.
+class MonitorHelper final : public Helper {
+ public:
+  MonitorHelper(const FileDescriptor& monitor, const Settings& settings)
+      : monitor_(monitor), settings_(settings) {}
+  Result<void> make_mailbox() override { return ask(kMakeMailbox); }
+  Result<void> take_dotlock(std::chrono::milliseconds timeout) override {
+    return ask(timeout > settings_.lock_timeout_in_transaction ? kTakeLockQueued : kTakeLock);
+  }
+  void release_dotlock() override { static_cast<void>(ask(kReleaseLock)); }
+
+ private:
+  Result<void> ask(char request) {
+    TRY(send_packet(monitor_, std::string_view(&request, 1)));
+    const Packet packet = TRY(receive_packet(monitor_, MonotonicTime::max()));
+    if (packet.octets == kDone) return {};
+    if (packet.octets == kBusy) return fail(Errc::InUse, "Mailbox is in use", "dotlock is held");
+    return fail(make_error(Errc::Denied, {4, 2, 0}, "Mailbox cannot be written",
+                           "the monitor could not do it"));
+  }
+  const FileDescriptor& monitor_;
+  const Settings& settings_;
+};
+
+std::optional<gid_t> mail_group() {
+  const ::group* entry = ::getgrnam("mail");  // NOLINT(concurrency-mt-unsafe): one thread
+  if (entry == nullptr) return std::nullopt;
+  return entry->gr_gid;
+}
+
+// S47: made on first delivery, owner the user, group mail, mode 0660. O_EXCL and O_NOFOLLOW:
+// whoever may write in the spool cannot make us give away another file.
+Result<void> make_spool_mailbox(const Place& place, const auth::Identity& identity) {
+  const bool root = ::geteuid() == 0;
+  if (place.format == Place::Format::Maildir) {
+    TRY(sys::mkdir(place.path, 0700));
+    const auto fd = TRY(sys::open(place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (root && ::fchown(fd.get(), identity.uid, identity.gid) != 0) {
+      return fail(sys::error_from_errno(errno, "chown", place.path));
+    }
+    return {};
+  }
+  const auto fd = TRY(sys::open(place.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  if (root) {
+    const gid_t group = mail_group().value_or(identity.gid);
+    if (::fchown(fd.get(), identity.uid, group) != 0 || ::fchmod(fd.get(), 0660) != 0) {
+      return fail(sys::error_from_errno(errno, "chown", place.path));
+    }
+  }
+  const auto slash = place.path.rfind('/');
+  return sys::fsync_directory(slash == 0 ? "/" : place.path.substr(0, slash));
+}
+
+// /var/lib/tubepost/state/UID, for mailboxes whose owner has no usable home (DESIGN.md section 5).
+void make_state_directory(const Settings& settings, const auth::Identity& identity) {
+  if (::geteuid() != 0) return;  // then the mail root in the home is used
+  const std::string path = settings.state_directory + "/" + std::to_string(identity.uid);
+  if (sys::exists(path)) return;
+  auto made = [&]() -> Result<void> {
+    if (!sys::exists(settings.state_directory)) {
+      TRY(sys::make_directories(settings.state_directory, 0755));
+    }
+    TRY(sys::mkdir(path, 0700));
+    const auto fd = TRY(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (::fchown(fd.get(), identity.uid, identity.gid) != 0) {
+      return fail(sys::error_from_errno(errno, "chown", path));
+    }
+    return sys::fsync_directory(settings.state_directory);
+  }();
+  if (!made && made.error().code != Errc::Exists) log::warning(made.error().log_text);
+}
+
+class Requests {
+ public:
+  Requests(const Settings& settings, auth::Identity identity, std::optional<Place> place)
+      : settings_(settings), identity_(std::move(identity)), place_(std::move(place)) {}
+
+  std::string_view serve(std::string_view request) {
+    if (request.size() != 1 || !place_) return kRefused;
+    switch (request.front()) {
+      case kMakeMailbox:
+        return answer(make());
+      case kTakeLock:
+        return lock(settings_.lock_timeout_in_transaction);
+      case kTakeLockQueued:
+        return lock(settings_.lock_timeout);
+      case kReleaseLock:
+        dotlock_.release();
+        return kDone;
+      default:
+        return kRefused;
+    }
+  }
+
+ private:
+  Result<void> make() {
+    if (!place_->in_spool) return fail(Errc::Denied, "Not in the spool");
+    auto made = make_spool_mailbox(*place_, identity_);
+    if (!made && made.error().code == Errc::Exists) return {};
+    return made;
+  }
+  std::string_view lock(std::chrono::milliseconds timeout) {
+    if (!place_->in_spool || place_->format != Place::Format::Mbox || dotlock_.is_held()) {
+      return kRefused;
+    }
+    auto taken = dotlock_.take(place_->path, timeout, settings_.stale_lock_time);
+    // A spool that nobody may make files in has no dotlocks: the OFD lock is the obligatory one.
+    if (!taken && taken.error().code == Errc::Denied) return kDone;
+    if (!taken && taken.error().code == Errc::InUse) return kBusy;
+    return answer(taken);
+  }
+  static std::string_view answer(const Result<void>& result) {
+    if (result) return kDone;
+    log::error(result.error().log_text);
+    return kRefused;
+  }
+
+  const Settings& settings_;
+  auth::Identity identity_;
+  std::optional<Place> place_;
+  DotLockFile dotlock_;
+};
+
+struct Whose {
+  auth::Identity identity;
+  std::optional<Place> place;  // for a user's own mailbox
+};
+
+// The table of what a record may ask for, and the rights it gets.
+Result<Whose> rights_for(const MonitorWorld& world, const alias::EndPoint& end_point) {
+  Whose whose;
+  switch (end_point.kind) {
+    case alias::Kind::User: {
+      whose.identity = TRY(world.find_account(end_point.target));
+      Trace trace;
+      whose.place = TRY(place_of(world.recipient.settings, whose.identity, trace));
+      return whose;
+    }
+    case alias::Kind::File:
+    case alias::Kind::Command:
+    case alias::Kind::Include: {
+      std::string name = TRY(world.permit(end_point));
+      if (name.empty()) name = world.recipient.settings.default_privs;
+      if (::geteuid() != 0) {  // one user only: everything is his
+        whose.identity.user = name;
+        whose.identity.uid = ::geteuid();
+        whose.identity.gid = ::getegid();
+        whose.identity.home = "/";
+        return whose;
+      }
+      whose.identity = TRY(world.find_account(name));
+      // DESIGN.md section 3: never as root, whoever owns the file.
+      if (whose.identity.uid == 0) {
+        whose.identity = TRY(world.find_account(world.recipient.settings.default_privs));
+      }
+      if (whose.identity.uid == 0) {
+        return fail(make_error(Errc::Config, {4, 3, 5}, "Mail system configuration error",
+                               "default_privs is an account with uid 0"));
+      }
+      return whose;
+    }
+    case alias::Kind::Remote:
+      break;
+  }
+  return fail(Errc::Denied, "Not a local destination");
+}
+
+Verdict refuse(const Error& error) {
+  if (error.code == Errc::NotFound && error.is_permanent()) {
+    return {Answer::Unknown, {5, 1, 1}, "User unknown", {}, false};
+  }
+  return verdict_of(error);
+}
+
+[[noreturn]] void run_child(const MonitorWorld& world, const Whose& whose,
+                            const FileDescriptor& socket, const FileDescriptor& monitor,
+                            Packet first) {
+  int status = 0;
+  if (auto became = become(whose.identity); !became) {
+    log::error(became.error().log_text);
+    status = 75;  // the asker sees end of file
+  } else {
+    MonitorHelper helper(monitor, world.recipient.settings);
+    Recipient recipient(world.recipient, helper, whose.identity);
+    serve_recipient(recipient, socket, std::move(first.octets), std::move(first.descriptor));
+  }
+  ::_exit(status);
+}
+
+}  // namespace
+
+Result<void> check_peer(const MonitorWorld& world, const FileDescriptor& socket) {
+  const uid_t uid = TRY(peer_uid(socket));
+  if (uid == 0 || uid == ::geteuid()) return {};
+  const auto owner = world.find_account(world.recipient.settings.mail_owner);
+  if (owner && owner->uid == uid) return {};
+  return fail(Errc::Denied, "Not permitted",
+              "uid " + std::to_string(uid) + " may not talk to deliver");
+}
+
+void serve_connection(const MonitorWorld& world, FileDescriptor socket) {
+  auto first = receive_packet(socket, MonotonicTime::max());
+  if (!first) return;
+  const auto record = parse_record(first->octets);
+  if (!record || (record->type != RecordType::Check && record->type != RecordType::Deliver)) {
+    log::error(record ? "delivery record: an answer as request" : record.error().log_text);
+    return;
+  }
+  auto whose = rights_for(world, end_point_of(*record));
+  if (!whose) return send_outcome(socket, refuse(whose.error()));
+  if (whose->place) make_state_directory(world.recipient.settings, whose->identity);
+  auto requests = make_packet_pair();
+  if (!requests) return log::error(requests.error().log_text);
+  const pid_t child = ::fork();
+  if (child < 0) return log::error("fork failed");
+  if (child == 0) {
+    requests->ours.reset();
+    run_child(world, *whose, socket, requests->theirs, *std::move(first));
+  }
+  // Only the child must hold the asker's socket and the message: its end is the conversation's end.
+  socket.reset();
+  first->descriptor.reset();
+  requests->theirs.reset();
+  Requests table(world.recipient.settings, whose->identity, whose->place);
+  for (;;) {
+    const auto packet = receive_packet(requests->ours, MonotonicTime::max());
+    if (!packet || !send_packet(requests->ours, table.serve(packet->octets))) break;
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace mail::local
