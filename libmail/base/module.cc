@@ -29,7 +29,11 @@ std::vector<std::string> module_directories() {
     const char* chosen = std::getenv("TUBEPOST_MODULES");  // NOLINT(concurrency-mt-unsafe)
     if (chosen != nullptr && *chosen == '/') directories.emplace_back(chosen);
   }
-  if (auto own = directory_of_binary(); !own.empty()) directories.push_back(std::move(own));
+  if (const auto own = directory_of_binary(); !own.empty()) {
+    directories.push_back(own);
+    directories.push_back(own +
+                          "/../lib/tubepost");  // installed with another prefix than built for
+  }
   directories.emplace_back(TUBEPOST_PREFIX "/lib/tubepost");
   return directories;
 }

@@ -9,6 +9,7 @@
 
 #include "libmail/base/module.h"
 #include "libmail/base/sys.h"
+#include "libmail/net/signals.h"
 
 namespace mail::tls {
 namespace {
@@ -29,11 +30,13 @@ class ModuleChannel final : public net::TlsChannel {
 
   Result<std::size_t> read(char* into, std::size_t size) override {
     std::size_t got = 0;
-    return outcome(module_->read(session_.get(), into, size, &got), got);
+    const auto result = module_->read(session_.get(), into, size, &got);
+    return outcome(result, got);
   }
   Result<std::size_t> write(const char* from, std::size_t size) override {
     std::size_t put = 0;
-    auto result = outcome(module_->write(session_.get(), from, size, &put), put);
+    const auto written = module_->write(session_.get(), from, size, &put);
+    auto result = outcome(written, put);
     if (result && *result == 0) return fail(Errc::Closed, "Connection closed");
     return result;
   }
@@ -82,6 +85,9 @@ Result<void> wait_for(int fd, short events, MonotonicTime deadline) {
     const int ready = ::poll(&one, 1, static_cast<int>(left.count()));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail(sys::error_from_errno(errno, "poll", "peer"));
+    if (net::termination_requested()) {
+      return fail(Errc::Closed, "Connection closed", "TLS handshake: ended by a signal");
+    }
   }
 }
 

@@ -23,10 +23,12 @@ Result<const tubepost_pam*> load() {
 }
 
 // The account the name means; without one the name itself, for PAM to refuse in its own time.
-std::string account_name(const LoginNames& names, std::string_view login_name) {
+Result<std::string> account_name(const LoginNames& names, std::string_view login_name) {
   const auto candidates = names.candidates(login_name);
   for (const auto& candidate : candidates) {
-    if (find_system_account(candidate)) return candidate;
+    const auto account = find_system_account(candidate);
+    if (account) return candidate;
+    if (account.error().code != Errc::NotFound) return fail(account.error());
   }
   return candidates.empty() ? std::string(login_name) : candidates.back();
 }
@@ -43,13 +45,13 @@ Result<Identity> PamAuthenticator::verify(const Attempt& attempt) {
     if (!loaded) return fail(Errc::Unavailable, kNotNow, loaded.error().log_text);
     module_ = *loaded;
   }
-  const std::string user = account_name(names_, attempt.user);
+  const std::string user = TRY(account_name(names_, attempt.user));
   std::string password(attempt.password);
   std::array<char, 256> canonical{};
   std::array<char, 256> why{};
-  const auto result = module_->check(kService, user.c_str(), password.c_str(),
-                                     std::string(attempt.peer).c_str(), canonical.data(),
-                                     canonical.size(), why.data(), why.size());
+  const auto result =
+      module_->check(kService, user.c_str(), password.c_str(), std::string(attempt.peer).c_str(),
+                     canonical.data(), canonical.size(), why.data(), why.size());
   wipe(password);
   switch (result) {
     case TUBEPOST_PAM_OK:
@@ -61,7 +63,11 @@ Result<Identity> PamAuthenticator::verify(const Attempt& attempt) {
     default:
       return fail(Errc::Unavailable, kNotNow, why.data());
   }
-  return find_system_account(canonical.front() == '\0' ? user : std::string(canonical.data()));
+  const std::string name = canonical.front() == '\0' ? user : std::string(canonical.data());
+  auto identity = find_system_account(name);
+  if (identity || identity.error().code != Errc::NotFound) return identity;
+  // PAM knows a password for it, the system no account.
+  return fail(Errc::Denied, "Login is not allowed", log::escape(name) + ": no system account");
 }
 
 }  // namespace mail::auth::pam

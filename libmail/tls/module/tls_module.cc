@@ -2,11 +2,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pemerr.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include <cstdio>
 #include <climits>
+#include <cstdio>
 
 #include "libmail/tls/module_interface.h"
 
@@ -38,7 +39,9 @@ bool use_certificates(SSL_CTX* ssl, const char* pem, size_t size) {
   while (ok) {
     X509* next = ::PEM_read_bio_X509(in, nullptr, nullptr, nullptr);
     if (next == nullptr) {
-      ::ERR_clear_error();  // the file's end
+      // The file's end; anything else is a damaged certificate, which would leave the chain short.
+      ok = ERR_GET_REASON(::ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+      if (ok) ::ERR_clear_error();
       break;
     }
     ok = ::SSL_CTX_add0_chain_cert(ssl, next) == 1;
@@ -60,8 +63,7 @@ bool use_key(SSL_CTX* ssl, const char* pem, size_t size) {
 }
 
 tubepost_tls_context* new_server(const char* certificate_pem, size_t certificate_size,
-                                 const char* key_pem, size_t key_size, char* why,
-                                 size_t why_size) {
+                                 const char* key_pem, size_t key_size, char* why, size_t why_size) {
   ::ERR_clear_error();
   SSL_CTX* ssl = ::SSL_CTX_new(::TLS_server_method());
   if (ssl == nullptr) {
@@ -73,6 +75,7 @@ tubepost_tls_context* new_server(const char* certificate_pem, size_t certificate
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   ::SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_dh_auto(ssl, 1);  // DHE suites of TLS 1.2
   // A process per connection keeps no sessions; tickets need no memory and no shared key here.
   ::SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   ::SSL_CTX_set_num_tickets(ssl, 0);
@@ -161,8 +164,9 @@ void free_session(tubepost_tls_session* session) {
   delete session;
 }
 
-const tubepost_tls kModule = {TUBEPOST_TLS_INTERFACE, new_server, free_context, new_session, accept,
-                              read, write, pending, close_notify, describe, free_session};
+const tubepost_tls kModule = {
+    TUBEPOST_TLS_INTERFACE, new_server, free_context, new_session, accept, read, write, pending,
+    close_notify,           describe,   free_session};
 
 }  // namespace
 

@@ -44,7 +44,9 @@ int converse(int count, const pam_message** messages, pam_response** responses, 
 
 void no_delay(int /*result*/, unsigned /*microseconds*/, void* /*data*/) {}
 
-tubepost_pam_result classify(int result) {
+// "Denied" is said only to those who have shown the right password: before that it would tell which
+// accounts exist.
+tubepost_pam_result classify(int result, bool is_authenticated) {
   switch (result) {
     case PAM_SUCCESS:
       return TUBEPOST_PAM_OK;
@@ -52,12 +54,11 @@ tubepost_pam_result classify(int result) {
     case PAM_USER_UNKNOWN:
     case PAM_MAXTRIES:
     case PAM_CRED_INSUFFICIENT:
-      return TUBEPOST_PAM_BAD_CREDENTIALS;
     case PAM_ACCT_EXPIRED:
     case PAM_NEW_AUTHTOK_REQD:
     case PAM_CRED_EXPIRED:
     case PAM_PERM_DENIED:
-      return TUBEPOST_PAM_DENIED;
+      return is_authenticated ? TUBEPOST_PAM_DENIED : TUBEPOST_PAM_BAD_CREDENTIALS;
     default:
       return TUBEPOST_PAM_UNAVAILABLE;
   }
@@ -70,20 +71,20 @@ tubepost_pam_result check(const char* service, const char* user, const char* pas
   pam_handle_t* handle = nullptr;
   int result = ::pam_start(service, user, &conversation, &handle);
   const char* step = "start";
+  bool is_authenticated = false;
   if (result == PAM_SUCCESS) {
     using Delay = void (*)(int, unsigned, void*);
     const Delay delay = no_delay;
-    static_cast<void>(
-        ::pam_set_item(handle, PAM_FAIL_DELAY, reinterpret_cast<const void*>(delay)));
+    static_cast<void>(::pam_set_item(handle, PAM_FAIL_DELAY, reinterpret_cast<const void*>(delay)));
     if (*peer != '\0') static_cast<void>(::pam_set_item(handle, PAM_RHOST, peer));
     static_cast<void>(::pam_set_item(handle, PAM_TTY, "tubepost"));
     step = "authenticate";
     result = ::pam_authenticate(handle, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
   }
   if (result == PAM_SUCCESS) {
+    is_authenticated = true;
     step = "account";
     result = ::pam_acct_mgmt(handle, PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK);
-    // An account for which PAM knows no password entry at all has no business here either.
   }
   if (result == PAM_SUCCESS) {
     step = "setcred";
@@ -96,7 +97,7 @@ tubepost_pam_result check(const char* service, const char* user, const char* pas
   }
   std::snprintf(why, why_size, "pam %s: %s", step, ::pam_strerror(handle, result));
   if (handle != nullptr) ::pam_end(handle, result);
-  return classify(result);
+  return classify(result, is_authenticated);
 }
 
 const tubepost_pam kModule = {TUBEPOST_PAM_INTERFACE, check};
