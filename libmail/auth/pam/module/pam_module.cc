@@ -38,7 +38,11 @@ int converse(int count, const pam_message** messages, pam_response** responses, 
       return PAM_BUF_ERR;
     }
   }
-  *responses = answers;
+  if (responses == nullptr) {  // modules that only show something may pass none (pam_matrix)
+    forget(answers, count);
+  } else {
+    *responses = answers;
+  }
   return PAM_SUCCESS;
 }
 
