@@ -1,6 +1,6 @@
 #include "libmail/imap/framer.h"
 
-#include <strings.h>
+#include <cstring>
 
 #include <algorithm>
 #include <limits>

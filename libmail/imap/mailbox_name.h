@@ -21,6 +21,4 @@ Result<std::string> decode_mailbox_name(std::string_view wire);
 // cost. INBOX is compared without regard to case.
 bool matches_pattern(std::string_view name, std::string_view pattern);
 
-bool is_valid_utf8(std::string_view text);
-
 }  // namespace mail::imap

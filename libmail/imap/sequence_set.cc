@@ -47,8 +47,9 @@ std::vector<SequenceSet::Range> SequenceSet::resolve(std::uint32_t largest) cons
 
 bool SequenceSet::exceeds(std::uint32_t largest) const {
   return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
-    return range.first > largest || range.last > largest ||
-           (largest == 0 && (range.first == kStar || range.last == kStar));
+    const bool has_star = range.first == kStar || range.last == kStar;
+    if (largest == 0 && has_star) return false;  // "1:*" of an empty mailbox is nothing, no error
+    return range.first > largest || range.last > largest;
   });
 }
 
