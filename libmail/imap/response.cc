@@ -137,7 +137,14 @@ void put_internal_date(std::string& out, WallTime time) {
   out += '"';
 }
 
+Error try_create(Error error) {
+  if (error.code == Errc::NotFound) error.public_text = "[TRYCREATE] " + error.public_text;
+  return error;
+}
+
 std::string to_response(const Error& error) {
+  // Some texts bring a response code that says more than their Errc.
+  if (error.public_text.starts_with('[')) return "NO " + error.public_text;
   struct Row {
     Errc code;
     std::string_view prefix;

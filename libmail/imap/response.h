@@ -30,6 +30,9 @@ void put_internal_date(std::string& out, WallTime time);
 // "NO [TRYCREATE] No such mailbox" without tag and CRLF.
 std::string to_response(const Error& error);
 
+// The error of a missing target of APPEND, COPY or MOVE: to_response() gives [TRYCREATE] then.
+Error try_create(Error error);
+
 // One number per call: "* SEARCH 2 84", "1:3,7" and the like.
 void put_number(std::string& out, std::uint64_t number);
 

@@ -1,0 +1,262 @@
+#include "libmail/imap/fetch.h"
+
+#include <algorithm>
+
+#include "libmail/imap/body_structure.h"
+#include "libmail/imap/response.h"
+
+namespace mail::imap {
+
+namespace {
+
+using Kind = FetchItem::Kind;
+
+constexpr std::size_t kSeenBatch = 64;  // messages marked \Seen in one change of the mailbox
+constexpr std::size_t kPiece = 32U << 10U;
+constexpr std::size_t kEnough = 48U << 10U;  // output of one step
+
+bool needs_data(Kind kind) {
+  return kind != Kind::Flags && kind != Kind::Uid && kind != Kind::InternalDate &&
+         kind != Kind::Rfc822Size && kind != Kind::ModSeq;
+}
+
+bool has_kind(const std::vector<FetchItem>& items, Kind kind) {
+  return std::any_of(items.begin(), items.end(), [&](const auto& i) { return i.kind == kind; });
+}
+
+void add_item(std::vector<FetchItem>& items, Kind kind) {
+  FetchItem item;
+  item.kind = kind;
+  item.peek = true;
+  items.insert(items.begin(), std::move(item));
+}
+
+}  // namespace
+
+FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> positions,
+                   bool condstore)
+    : selected_(selected),
+      fetch_(std::move(fetch)),
+      positions_(std::move(positions)),
+      condstore_(condstore) {
+  if (fetch_.changed_since) {  // RFC 7162 section 3.1.4.1
+    std::erase_if(positions_, [&](std::size_t position) {
+      return selected_.message(position).info.modseq.value <= *fetch_.changed_since;
+    });
+    if (!has_kind(fetch_.items, Kind::ModSeq)) add_item(fetch_.items, Kind::ModSeq);
+  }
+  // RFC 3501 section 6.4.8: UID is always in the response to UID FETCH.
+  if (fetch_.by_uid && !has_kind(fetch_.items, Kind::Uid)) add_item(fetch_.items, Kind::Uid);
+  wants_flags_ = has_kind(fetch_.items, Kind::Flags);
+  needs_data_ = std::any_of(fetch_.items.begin(), fetch_.items.end(),
+                            [](const auto& item) { return needs_data(item.kind); });
+  sets_seen_ = std::any_of(fetch_.items.begin(), fetch_.items.end(),
+                           [](const auto& item) { return needs_data(item.kind) && !item.peek; }) &&
+               !selected_.is_read_only();
+}
+
+Result<bool> FetchJob::step(std::string& out) {
+  while (out.size() < kEnough) {
+    if (stream_left_ > 0) {
+      TRY(put_stream(out));
+      continue;
+    }
+    if (at_ == positions_.size()) return true;
+    const std::size_t before = out.size();
+    const bool is_fresh = !in_message_;
+    auto done = is_fresh ? begin_message(out) : Result<void>{};  // may find the message gone
+    if (done && in_message_) done = put_items(out);
+    if (!done) {
+      if (!is_fresh) broken_ = true;
+      out.resize(before);
+      return fail(std::move(done).error());
+    }
+    if (in_message_ && stream_left_ == 0 && next_item_ == fetch_.items.size()) end_message(out);
+  }
+  return false;
+}
+
+// In batches, so that a run of FETCH BODY[] costs one durable write for many messages.
+Result<void> FetchJob::mark_seen() {
+  if (!sets_seen_ || at_ < seen_upto_) return {};
+  seen_upto_ = std::min(positions_.size(), at_ + kSeenBatch);
+  std::vector<store::Uid> unseen;
+  for (std::size_t i = at_; i < seen_upto_; ++i) {
+    const auto& candidate = selected_.message(positions_[i]);
+    if (!candidate.gone && !candidate.info.flags.has(store::Flag::Seen)) {
+      unseen.push_back(candidate.info.uid);
+    }
+  }
+  if (unseen.empty()) return {};
+  const auto changes = TRY(selected_.mailbox().change([&](store::Snapshot snapshot) {
+    std::vector<store::Change> wishes;
+    for (const auto& info : snapshot) {
+      if (!std::binary_search(unseen.begin(), unseen.end(), info.uid)) continue;
+      store::Change wish;
+      wish.uid = info.uid;
+      wish.flags = info.flags;
+      wish.flags->set(store::Flag::Seen);
+      wishes.push_back(std::move(wish));
+    }
+    return wishes;
+  }));
+  selected_.apply(changes, true);
+  return {};
+}
+
+Result<void> FetchJob::begin_message(std::string& out) {
+  TRY(mark_seen());
+  if (needs_data_) {
+    auto data = MessageData::open(selected_.mailbox(), message().info.uid);
+    if (!data) {
+      if (data.error().code != Errc::NotFound) return fail(std::move(data).error());
+      missed_some_ = true;
+      ++at_;
+      return {};
+    }
+    data_.emplace(std::move(*data));
+  }
+  in_message_ = true;
+  next_item_ = 0;
+  out += "* ";
+  put_number(out, positions_[at_] + 1);
+  out += " FETCH (";
+  return {};
+}
+
+Result<void> FetchJob::put_items(std::string& out) {
+  while (next_item_ < fetch_.items.size() && stream_left_ == 0) {
+    if (next_item_ > 0) out += ' ';
+    TRY(put_item(out, fetch_.items[next_item_]));
+    ++next_item_;
+  }
+  return {};
+}
+
+void FetchJob::end_message(std::string& out) {
+  if (message().changed) {
+    if (!wants_flags_) {  // RFC 3501 section 6.4.5: \Seen set by this FETCH is told
+      out += " FLAGS ";
+      put_flags(out, message().info.flags, message().recent);
+    }
+    if (condstore_ && !has_kind(fetch_.items, Kind::ModSeq)) {
+      out += " MODSEQ (";
+      put_number(out, message().info.modseq.value);
+      out += ')';
+    }
+    message().changed = false;
+  }
+  out += ")\r\n";
+  in_message_ = false;
+  data_.reset();
+  ++at_;
+}
+
+Result<void> FetchJob::put_item(std::string& out, const FetchItem& item) {
+  const auto& info = message().info;
+  switch (item.kind) {
+    case Kind::Flags:
+      out += "FLAGS ";
+      put_flags(out, info.flags, message().recent);
+      return {};
+    case Kind::Uid:
+      out += "UID ";
+      put_number(out, info.uid.value);
+      return {};
+    case Kind::InternalDate:
+      out += "INTERNALDATE ";
+      put_internal_date(out, info.internal_date);
+      return {};
+    case Kind::Rfc822Size:
+      out += "RFC822.SIZE ";
+      put_number(out, info.size);
+      return {};
+    case Kind::ModSeq:
+      out += "MODSEQ (";
+      put_number(out, info.modseq.value);
+      out += ')';
+      return {};
+    case Kind::Envelope: {
+      // Where the structure is asked for too, one reading gives both.
+      if (has_kind(fetch_.items, Kind::BodyStructure) || has_kind(fetch_.items, Kind::Body)) {
+        TRY(data_->structure());
+      }
+      const auto* header = TRY(data_->header());
+      out += "ENVELOPE ";
+      put_envelope(out, message::make_envelope(*header));
+      return {};
+    }
+    case Kind::Body:
+    case Kind::BodyStructure: {
+      const auto* structure = TRY(data_->structure());
+      const bool extended = item.kind == Kind::BodyStructure;
+      out += extended ? "BODYSTRUCTURE " : "BODY ";
+      put_body(out, structure->root, extended);
+      return {};
+    }
+    case Kind::BodySection:
+      put_section(out, item);
+      return put_section_text(out, item);
+    case Kind::Rfc822:
+      out += "RFC822";
+      return put_section_text(out, item);
+    case Kind::Rfc822Header:
+    case Kind::Rfc822Text: {
+      FetchItem as_section = item;
+      const bool is_header = item.kind == Kind::Rfc822Header;
+      as_section.section.what = is_header ? Section::What::Header : Section::What::Text;
+      out += is_header ? "RFC822.HEADER" : "RFC822.TEXT";
+      return put_section_text(out, as_section);
+    }
+  }
+  return {};
+}
+
+Result<void> FetchJob::put_section_text(std::string& out, const FetchItem& item) {
+  const auto found = TRY(data_->find_section(item.section));
+  out += ' ';
+  if (found.is_nil) {
+    out += "NIL";
+    return {};
+  }
+  const std::uint64_t whole = found.text ? found.text->size() : found.octets;
+  const std::uint64_t skipped = std::min(whole, item.origin.value_or(0));
+  const std::uint64_t octets =
+      item.origin ? std::min(item.count, whole - skipped) : whole - skipped;
+  if (octets == 0) {
+    out += "\"\"";
+    return {};
+  }
+  out += '{';
+  put_number(out, octets);
+  out += "}\r\n";
+  if (found.text) {
+    const std::size_t begin = out.size();
+    out.append(*found.text, static_cast<std::size_t>(skipped), static_cast<std::size_t>(octets));
+    std::replace(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), '\0', '\x80');
+    return {};
+  }
+  stream_at_ = found.offset + skipped;
+  stream_left_ = octets;
+  return {};
+}
+
+Result<void> FetchJob::put_stream(std::string& out) {
+  const std::size_t begin = out.size();
+  const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, stream_left_));
+  out.resize(begin + piece);
+  auto count = data_->reader().read(stream_at_, std::span<char>(out).subspan(begin));
+  if (!count || *count == 0) {
+    broken_ = true;
+    out.resize(begin);
+    if (!count) return fail(std::move(count).error());
+    return fail(Errc::Corrupt, "Message is shorter than it was");
+  }
+  out.resize(begin + *count);
+  std::replace(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), '\0', '\x80');
+  stream_at_ += *count;
+  stream_left_ -= *count;
+  return {};
+}
+
+}  // namespace mail::imap

@@ -1,0 +1,55 @@
+// FetchJob: the responses of one FETCH, produced piece by piece as the client takes them. Bodies
+// flow through 32 KiB at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libmail/imap/command.h"
+#include "libmail/imap/message_data.h"
+#include "libmail/imap/selected.h"
+
+namespace mail::imap {
+
+class FetchJob {
+ public:
+  FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> positions, bool condstore);
+
+  // Appends some output; true when all is said. After an error in the middle of a literal
+  // (is_broken()) the connection cannot go on.
+  Result<bool> step(std::string& out);
+  [[nodiscard]] bool is_broken() const { return broken_; }
+  // Some message was expunged by another meanwhile and left out (RFC 2180 section 4.1.3).
+  [[nodiscard]] bool missed_some() const { return missed_some_; }
+
+ private:
+  Result<void> mark_seen();
+  Result<void> begin_message(std::string& out);
+  Result<void> put_items(std::string& out);
+  Result<void> put_item(std::string& out, const FetchItem& item);
+  Result<void> put_section_text(std::string& out, const FetchItem& item);
+  Result<void> put_stream(std::string& out);
+  void end_message(std::string& out);
+  ViewMessage& message() { return selected_.message(positions_[at_]); }
+
+  Selected& selected_;
+  Fetch fetch_;
+  std::vector<std::size_t> positions_;
+  bool condstore_;
+  bool sets_seen_ = false;
+  bool needs_data_ = false;
+  bool wants_flags_ = false;
+
+  std::size_t at_ = 0;       // in positions_
+  std::size_t seen_upto_ = 0;  // positions before it are marked
+  bool in_message_ = false;
+  std::size_t next_item_ = 0;
+  std::optional<MessageData> data_;
+  std::uint64_t stream_at_ = 0;
+  std::uint64_t stream_left_ = 0;
+  bool broken_ = false;
+  bool missed_some_ = false;
+};
+
+}  // namespace mail::imap
