@@ -31,7 +31,7 @@ struct Login {
 struct Id {  // RFC 2971
   std::vector<std::pair<std::string, std::optional<std::string>>> parameters;
 };
-struct Enable {  // RFC 5161
+struct Enable {                           // RFC 5161
   std::vector<std::string> capabilities;  // upper case
 };
 struct Select {
@@ -139,10 +139,10 @@ struct SearchKey {
     Not,  // of one child
     Sequence,
     Uid,
-    FlagSet,    // flag, and `old`/`recent` below
-    Keyword,    // text
-    Recent,     // \Recent; NEW = RECENT UNSEEN, OLD = NOT RECENT
-    Header,     // field, text (empty: the field is there)
+    FlagSet,  // flag, and `old`/`recent` below
+    Keyword,  // text
+    Recent,   // \Recent; NEW = RECENT UNSEEN, OLD = NOT RECENT
+    Header,   // field, text (empty: the field is there)
     Body,
     Text,
     Before,  // internal date, by date
@@ -153,8 +153,8 @@ struct SearchKey {
     SentSince,
     Larger,  // number
     Smaller,
-    ModSeq,   // RFC 7162: number
-    Older,    // RFC 5032: seconds in number
+    ModSeq,  // RFC 7162: number
+    Older,   // RFC 5032: seconds in number
     Younger,
   };
   Kind kind = Kind::All;
@@ -178,8 +178,8 @@ struct Search {
 };
 
 using Command =
-    std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Id, Enable, Select, Create,
-                 Delete, Rename, Subscribe, List, Namespace, Status, Append, Idle, Check, Close,
-                 Unselect, Expunge, Fetch, Store, Copy, Search>;
+    std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Id, Enable, Select,
+                 Create, Delete, Rename, Subscribe, List, Namespace, Status, Append, Idle, Check,
+                 Close, Unselect, Expunge, Fetch, Store, Copy, Search>;
 
 }  // namespace mail::imap

@@ -41,7 +41,7 @@ class FetchJob {
   bool needs_data_ = false;
   bool wants_flags_ = false;
 
-  std::size_t at_ = 0;       // in positions_
+  std::size_t at_ = 0;         // in positions_
   std::size_t seen_upto_ = 0;  // positions before it are marked
   bool in_message_ = false;
   std::size_t next_item_ = 0;

@@ -50,10 +50,10 @@ Framer::Event Framer::next() {
   }
   switch (state_) {
     case State::Announced:
-      return Event::Literal;
+      return Event::Announced;
     case State::Collecting: {
-      const auto part = static_cast<std::size_t>(
-          std::min<std::uint64_t>(remaining_, input_.size() - at_));
+      const auto part =
+          static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input_.size() - at_));
       text_.append(input_, at_, part);
       at_ += part;
       remaining_ -= part;
@@ -64,8 +64,8 @@ Framer::Event Framer::next() {
     }
     case State::Streaming:
     case State::Skipping: {
-      const auto part = static_cast<std::size_t>(
-          std::min<std::uint64_t>(remaining_, input_.size() - at_));
+      const auto part =
+          static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input_.size() - at_));
       if (remaining_ > 0 && part == 0) return Event::NeedInput;
       const bool skipping = state_ == State::Skipping;
       if (part > 0 && !skipping) chunk_ = std::string_view(input_).substr(at_, part);
@@ -110,10 +110,10 @@ Framer::Event Framer::end_line(std::size_t line_feed) {
     text_ += "\r\n";
     line_begin_ = text_.size();
     state_ = State::Announced;
-    return Event::Literal;
+    return Event::Announced;
   }
   command_done_ = true;
-  return Event::Command;
+  return Event::Complete;
 }
 
 void Framer::begin_command() {

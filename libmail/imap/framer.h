@@ -16,8 +16,8 @@
 namespace mail::imap {
 
 struct Literal {
-  std::uint64_t size = 0;      // octets
-  bool synchronizing = true;   // {n}: the peer waits for "+"; {n+} comes at once
+  std::uint64_t size = 0;        // octets
+  bool synchronizing = true;     // {n}: the peer waits for "+"; {n+} comes at once
   bool is_representable = true;  // false: the number does not fit
 };
 
@@ -28,11 +28,11 @@ class Framer {
   };
   enum class Event : std::uint8_t {
     NeedInput,
-    Command,  // text() is complete; next() starts another
-    Literal,  // literal() follows in text(); choose collect(), stream() or skip()
-    Chunk,    // chunk() of a streamed literal
-    Streamed,  // the streamed literal is complete; the line goes on
-    TooLong,  // beyond the limit; the connection cannot go on
+    Complete,   // text() is a whole command; next() starts another
+    Announced,  // literal() follows in text(); choose collect(), stream() or skip()
+    Chunk,      // chunk() of a streamed literal
+    Streamed,   // the streamed literal is complete; the line goes on
+    TooLong,    // beyond the limit; the connection cannot go on
   };
 
   explicit Framer(Limits limits) : limits_(limits) {}

@@ -138,7 +138,7 @@ Result<std::string> parse_astring(Cursor& in) {
 
 Result<std::optional<std::string>> parse_nstring(Cursor& in) {
   if (in.consume_nocase("NIL")) return std::optional<std::string>{};
-  return std::optional<std::string>{TRY(parse_string(in))};
+  return std::optional<std::string> { TRY(parse_string(in)) };
 }
 
 Result<std::uint32_t> parse_number(Cursor& in) {

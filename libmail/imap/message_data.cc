@@ -8,7 +8,7 @@ namespace mail::imap {
 
 namespace {
 
-constexpr std::size_t kFirstRead = 8U << 10U;   // most header sections are shorter
+constexpr std::size_t kFirstRead = 8U << 10U;  // most header sections are shorter
 constexpr std::size_t kNextRead = 64U << 10U;
 
 // HEADER.FIELDS and HEADER.FIELDS.NOT: always with the empty line (RFC 3501 section 6.4.5).
@@ -35,7 +35,7 @@ SectionText nothing() { return {true, std::nullopt, 0, 0}; }
 }  // namespace
 
 Result<MessageData> MessageData::open(store::Mailbox& mailbox, store::Uid uid) {
-  return MessageData{TRY(mailbox.open(uid, store::View::Wire))};
+  return MessageData { TRY(mailbox.open(uid, store::View::Wire)) };
 }
 
 Result<const message::HeaderSection*> MessageData::header() {
@@ -46,8 +46,7 @@ Result<const message::HeaderSection*> MessageData::header() {
   while (octets.size() < message::kMaxHeaderSection + kNextRead) {
     const std::size_t begin = octets.size();
     octets.resize(begin + (begin == 0 ? kFirstRead : kNextRead));
-    const std::size_t count =
-        TRY(reader_->read(begin, std::span<char>(octets).subspan(begin)));
+    const std::size_t count = TRY(reader_->read(begin, std::span<char>(octets).subspan(begin)));
     octets.resize(begin + count);
     if (count == 0 || octets.starts_with("\r\n")) break;
     if (octets.find("\r\n\r\n", searched) != std::string::npos) break;

@@ -115,9 +115,9 @@ Result<Command> parse_unsubscribe(Cursor& in) {
 
 // status-att, RFC 3501; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474
 Result<std::vector<std::string>> parse_status_items(Cursor& in) {
-  static constexpr std::array<std::string_view, 8> kItems{
-      "MESSAGES", "RECENT", "UIDNEXT",       "UIDVALIDITY",
-      "UNSEEN",   "SIZE",   "HIGHESTMODSEQ", "MAILBOXID"};
+  static constexpr std::array<std::string_view, 8> kItems{"MESSAGES",      "RECENT",   "UIDNEXT",
+                                                          "UIDVALIDITY",   "UNSEEN",   "SIZE",
+                                                          "HIGHESTMODSEQ", "MAILBOXID"};
   std::vector<std::string> items;
   TRY(in.expect('('));
   do {
@@ -125,7 +125,8 @@ Result<std::vector<std::string>> parse_status_items(Cursor& in) {
     if (std::find(kItems.begin(), kItems.end(), item) == kItems.end()) {
       return fail(Errc::Syntax, "Unknown status item");
     }
-    if (std::find(items.begin(), items.end(), item) == items.end()) items.push_back(std::move(item));
+    if (std::find(items.begin(), items.end(), item) == items.end())
+      items.push_back(std::move(item));
   } while (in.consume(' '));
   TRY(in.expect(')'));
   return items;
@@ -272,15 +273,23 @@ Result<Store> parse_store_arguments(Cursor& in) {
   return store;
 }
 
-Result<Command> parse_copy(Cursor& in) { return Command{TRY(parse_copy_arguments(in))}; }
+Result<Command> parse_copy(Cursor& in) {
+  return Command { TRY(parse_copy_arguments(in)) };
+}
 Result<Command> parse_move(Cursor& in) {
   Copy move = TRY(parse_copy_arguments(in));
   move.move = true;
   return Command{std::move(move)};
 }
-Result<Command> parse_store(Cursor& in) { return Command{TRY(parse_store_arguments(in))}; }
-Result<Command> parse_fetch_command(Cursor& in) { return Command{TRY(parse_fetch(in))}; }
-Result<Command> parse_search_command(Cursor& in) { return Command{TRY(parse_search(in))}; }
+Result<Command> parse_store(Cursor& in) {
+  return Command { TRY(parse_store_arguments(in)) };
+}
+Result<Command> parse_fetch_command(Cursor& in) {
+  return Command { TRY(parse_fetch(in)) };
+}
+Result<Command> parse_search_command(Cursor& in) {
+  return Command { TRY(parse_search(in)) };
+}
 Result<Command> parse_uid_expunge(Cursor& in) {
   return Command{Expunge{TRY(parse_set_argument(in))}};
 }

@@ -1,6 +1,6 @@
-// Parser: a complete command's octets -> typed command or syntax error. Pure; the framer has seen to
-// it that nothing is missing. One function per rule of RFC 3501 section 9 (and of the extensions'
-// grammars), under its name.
+// Parser: a complete command's octets -> typed command or syntax error. Pure; the framer has seen
+// to it that nothing is missing. One function per rule of RFC 3501 section 9 (and of the
+// extensions' grammars), under its name.
 #pragma once
 
 #include <optional>
@@ -38,7 +38,7 @@ std::optional<Request> parse_append_start(std::string_view text);
 Result<Fetch> parse_fetch(Cursor& in);
 Result<Search> parse_search(Cursor& in);
 
-inline constexpr int kMaxSearchDepth = 64;        // nested keys; ours
+inline constexpr int kMaxSearchDepth = 64;           // nested keys; ours
 inline constexpr std::size_t kMaxSearchKeys = 4096;  // in one command; ours
 inline constexpr std::size_t kMaxFetchItems = 256;   // ours
 inline constexpr std::size_t kMaxPartDepth = 128;    // numbers in one section-part; ours

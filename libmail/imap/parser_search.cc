@@ -166,8 +166,8 @@ class KeyParser {
         {"OLDER", Kind::Older, Argument::Number},
         {"YOUNGER", Kind::Younger, Argument::Number},
     });
-    const auto* named = std::find_if(kNamed.begin(), kNamed.end(),
-                                     [&](const Named& n) { return n.name == name; });
+    const auto* named =
+        std::find_if(kNamed.begin(), kNamed.end(), [&](const Named& n) { return n.name == name; });
     if (named == kNamed.end()) return fail(Errc::Syntax, "Unknown search key");
     SearchKey key = of_kind(named->kind);
     switch (named->argument) {

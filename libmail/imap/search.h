@@ -1,6 +1,6 @@
 // Searcher: SEARCH over the selected view (RFC 3501 section 6.4.4). Headers and bodies are compared
-// decoded (RFC 2047, transfer encodings, charsets), in UTF-8, without regard to ASCII case. What the
-// index knows (flags, dates, sizes) is looked at before a message is opened.
+// decoded (RFC 2047, transfer encodings, charsets), in UTF-8, without regard to ASCII case. What
+// the index knows (flags, dates, sizes) is looked at before a message is opened.
 #pragma once
 
 #include <vector>

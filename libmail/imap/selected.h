@@ -1,6 +1,6 @@
 // Selected: one session's view of its selected mailbox. Sequence numbers are positions in it; they
-// move only when the client is told (RFC 3501 section 7.4.1), so the view may hold messages that the
-// mailbox has no more.
+// move only when the client is told (RFC 3501 section 7.4.1), so the view may hold messages that
+// the mailbox has no more.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ namespace mail::imap {
 
 struct ViewMessage {
   store::MessageInfo info;
-  bool recent = false;  // \Recent in this session
-  bool gone = false;    // expunged by somebody, not told yet
+  bool recent = false;   // \Recent in this session
+  bool gone = false;     // expunged by somebody, not told yet
   bool changed = false;  // flags differ from what was told
 };
 

@@ -9,9 +9,9 @@ namespace mail::imap {
 
 namespace {
 
-constexpr std::size_t kOutputOctets = 64U << 10U;      // STYLE.md section 5
-constexpr std::uint64_t kMaxSkipped = 64U << 20U;      // a refused {n+} beyond it ends the connection
-constexpr std::size_t kCommandOctets = 64U << 10U;     // imap_max_line_length's default
+constexpr std::size_t kOutputOctets = 64U << 10U;   // STYLE.md section 5
+constexpr std::uint64_t kMaxSkipped = 64U << 20U;   // a refused {n+} beyond it ends the connection
+constexpr std::size_t kCommandOctets = 64U << 10U;  // imap_max_line_length's default
 
 // What the client waits for between the commands of its pipeline does not hide in sequence numbers:
 // EXPUNGE may not come while these are answered (RFC 3501 section 7.4.1).
@@ -157,7 +157,7 @@ bool Session::process_input() {
     case Framer::Event::TooLong:
       say_bye("[TOOBIG] Command is too long");
       return false;
-    case Framer::Event::Literal:
+    case Framer::Event::Announced:
       process_literal();
       return true;
     case Framer::Event::Chunk:
@@ -170,7 +170,7 @@ bool Session::process_input() {
       return true;
     case Framer::Event::Streamed:
       return true;
-    case Framer::Event::Command:
+    case Framer::Event::Complete:
       process_command();
       return true;
   }
@@ -197,8 +197,8 @@ void Session::process_literal() {
   framer_.collect();
 }
 
-// RFC 7888 section 4: a synchronizing literal is refused by answering instead of "+"; another one is
-// on its way already and is read past.
+// RFC 7888 section 4: a synchronizing literal is refused by answering instead of "+"; another one
+// is on its way already and is read past.
 void Session::refuse_literal(const Error& error) {
   if (framer_.literal().synchronizing) {
     const Request request = parse_request(framer_.text());
@@ -314,7 +314,8 @@ void Session::process_command() {
 
 Result<void> Session::check_allowed(const Request& request) const {
   const auto here = selected_ ? In::Selected : In::Authenticated;
-  if ((static_cast<std::uint8_t>(request.allowed) & static_cast<std::uint8_t>(here)) != 0) return {};
+  if ((static_cast<std::uint8_t>(request.allowed) & static_cast<std::uint8_t>(here)) != 0)
+    return {};
   if (request.allowed == In::NotAuthenticated) return fail(Errc::BadSequence, "Already logged in");
   return fail(Errc::BadSequence, "No mailbox selected");
 }

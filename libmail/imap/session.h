@@ -27,10 +27,10 @@ namespace mail::imap {
 struct SessionSettings {
   std::uint64_t max_append_octets = std::uint64_t{2} << 30U;  // ours; the store may have less room
   std::string spool_directory = "/tmp";                       // for messages on their way in
-  std::chrono::seconds autologout{30 * 60};    // RFC 3501 section 5.4: not less than 30 minutes
-  std::chrono::seconds idle_notify{2 * 60};    // imap_idle_notify_interval: "* OK Still here"
-  std::chrono::seconds idle_poll{1};           // where the store has no event descriptor
-  std::chrono::seconds idle_look{30};          // where it has one: it is a hint, not the truth
+  std::chrono::seconds autologout{30 * 60};  // RFC 3501 section 5.4: not less than 30 minutes
+  std::chrono::seconds idle_notify{2 * 60};  // imap_idle_notify_interval: "* OK Still here"
+  std::chrono::seconds idle_poll{1};         // where the store has no event descriptor
+  std::chrono::seconds idle_look{30};        // where it has one: it is a hint, not the truth
   // special_use (RFC 6154): mailbox name and attribute, "Sent" and "\Sent".
   std::vector<std::pair<std::string, std::string>> special_use;
 };

@@ -78,7 +78,8 @@ Session::Reply Session::on(const Subscribe& subscribe) {
   return std::string(subscribe.on ? "OK Subscribe completed" : "OK Unsubscribe completed");
 }
 
-// Levels that are only the beginning of other names show as \Noselect (RFC 3501 section 6.3.8, "%").
+// Levels that are only the beginning of other names show as \Noselect (RFC 3501 section 6.3.8,
+// "%").
 Result<std::vector<store::MailboxName>> Session::list_with_parents() {
   auto names = TRY(store_.list());
   std::set<std::string, std::less<>> known;
