@@ -43,15 +43,18 @@ class CaresResolver final : public Resolver {
     if (::ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) return unavailable("c-ares");
     initialized_ = true;
     ::ares_options options{};
-    options.flags = ARES_FLAG_EDNS | ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | ARES_FLAG_NOCHECKRESP;
+    options.flags =
+        ARES_FLAG_EDNS | ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | ARES_FLAG_NOCHECKRESP;
     options.timeout = settings_.timeout_ms;
     options.tries = settings_.tries;
     options.ednspsz = kEdnsSize;
     const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ;
-    if (::ares_init_options(&channel_, &options, mask) != ARES_SUCCESS) return unavailable("c-ares");
+    if (::ares_init_options(&channel_, &options, mask) != ARES_SUCCESS)
+      return unavailable("c-ares");
     if (!settings_.servers.empty() &&
         ::ares_set_servers_ports_csv(channel_, settings_.servers.c_str()) != ARES_SUCCESS) {
-      return fail(Errc::Config, "Resolver address wrong", settings_.servers + ": not a name server's address");
+      return fail(Errc::Config, "Resolver address wrong",
+                  settings_.servers + ": not a name server's address");
     }
     return {};
   }
@@ -95,8 +98,8 @@ class CaresResolver final : public Resolver {
     unsigned char* query = nullptr;
     int length = 0;
     const std::string text(name);
-    if (::ares_create_query(text.c_str(), kClassIn, static_cast<int>(type), 0, 1, &query, &length, kEdnsSize) !=
-        ARES_SUCCESS) {
+    if (::ares_create_query(text.c_str(), kClassIn, static_cast<int>(type), 0, 1, &query, &length,
+                            kEdnsSize) != ARES_SUCCESS) {
       return fail(Errc::NotFound, EnhancedStatus{5, 4, 4}, "Host or domain name not found",
                   log::escape(name) + ": not a domain name");
     }
@@ -123,17 +126,20 @@ class CaresResolver final : public Resolver {
       const bool read = ARES_GETSOCK_READABLE(bits, i) != 0;
       const bool write = ARES_GETSOCK_WRITABLE(bits, i) != 0;
       if (!read && !write) continue;
-      waits.at(count++) = {sockets.at(i), static_cast<short>((read ? POLLIN : 0) | (write ? POLLOUT : 0)), 0};
+      waits.at(count++) = {sockets.at(i),
+                           static_cast<short>((read ? POLLIN : 0) | (write ? POLLOUT : 0)), 0};
     }
     ::timeval longest{1, 0};
     ::timeval wait{};
     const ::timeval* chosen = ::ares_timeout(channel_, &longest, &wait);
-    ::poll(waits.data(), count, static_cast<int>(chosen->tv_sec * 1000 + chosen->tv_usec / 1000 + 1));
+    ::poll(waits.data(), count,
+           static_cast<int>(chosen->tv_sec * 1000 + chosen->tv_usec / 1000 + 1));
     if (count == 0) ::ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     for (nfds_t i = 0; i < count; ++i) {
       const auto& one = waits.at(i);
-      ::ares_process_fd(channel_, (one.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? one.fd : ARES_SOCKET_BAD,
-                        (one.revents & POLLOUT) != 0 ? one.fd : ARES_SOCKET_BAD);
+      ::ares_process_fd(
+          channel_, (one.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? one.fd : ARES_SOCKET_BAD,
+          (one.revents & POLLOUT) != 0 ? one.fd : ARES_SOCKET_BAD);
     }
   }
 

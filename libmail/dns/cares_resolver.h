@@ -1,5 +1,6 @@
-// CaresResolver: the DNS by c-ares, which only carries the octets; answers are read by message.h. One
-// channel per process, no threads, nothing cancelled (the library's history of faults lies there).
+// CaresResolver: the DNS by c-ares, which only carries the octets; answers are read by message.h.
+// One channel per process, no threads, nothing cancelled (the library's history of faults lies
+// there).
 #pragma once
 
 #include <memory>
@@ -9,10 +10,10 @@
 namespace mail::dns {
 
 struct Settings {
-  std::string servers;     // "127.0.0.1:53,[::1]:53"; empty: /etc/resolv.conf
-  int timeout_ms = 3000;   // each try
+  std::string servers;    // "127.0.0.1:53,[::1]:53"; empty: /etc/resolv.conf
+  int timeout_ms = 3000;  // each try
   int tries = 3;
-  bool ipv4 = true;        // inet_protocols
+  bool ipv4 = true;  // inet_protocols
   bool ipv6 = true;
 };
 

@@ -9,8 +9,8 @@
 namespace mail::dns {
 namespace {
 
-constexpr std::size_t kMaxName = 255;     // octets, RFC 1035 section 2.3.4
-constexpr unsigned kMaxPointers = 32;     // compression pointers in one name
+constexpr std::size_t kMaxName = 255;      // octets, RFC 1035 section 2.3.4
+constexpr unsigned kMaxPointers = 32;      // compression pointers in one name
 constexpr std::size_t kMaxRecords = 1000;  // in one answer
 
 class Reader {
@@ -75,7 +75,9 @@ class Reader {
   static tl::unexpected<Error> broken() {
     return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
   }
-  [[nodiscard]] unsigned octet(std::size_t at) const { return static_cast<unsigned char>(octets_[at]); }
+  [[nodiscard]] unsigned octet(std::size_t at) const {
+    return static_cast<unsigned char>(octets_[at]);
+  }
 
   std::string_view octets_;
   std::size_t at_ = 0;
@@ -95,7 +97,8 @@ Result<void> parse_record(Reader& in, Answer& answer) {
     case Type::A:
     case Type::Aaaa: {
       const bool v4 = record.type == Type::A;
-      if (length != (v4 ? 4 : 16)) return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
+      if (length != (v4 ? 4 : 16))
+        return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
       const auto octets = TRY(in.take(length));
       std::array<char, INET6_ADDRSTRLEN> text{};
       ::inet_ntop(v4 ? AF_INET : AF_INET6, octets.data(), text.data(), text.size());

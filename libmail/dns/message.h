@@ -15,8 +15,8 @@ enum class Type : std::uint16_t { A = 1, Cname = 5, Mx = 15, Aaaa = 28 };
 struct Record {
   std::string name;  // lower case, without the last dot
   Type type{};
-  std::uint32_t ttl = 0;     // seconds
-  std::string data;          // A, AAAA: address as text; CNAME, MX: name
+  std::uint32_t ttl = 0;         // seconds
+  std::string data;              // A, AAAA: address as text; CNAME, MX: name
   std::uint16_t preference = 0;  // MX
 };
 

@@ -1,7 +1,8 @@
-// Resolver: what mail asks of the DNS. Implementations: cares_resolver.h, memory_resolver.h (the twin).
+// Resolver: what mail asks of the DNS. Implementations: cares_resolver.h, memory_resolver.h (the
+// twin).
 //
-// Errors: NotFound (5.4.4, the name does not exist), Unavailable (4.4.3, no answer, SERVFAIL). A name
-// that exists without records of the type gives an empty list.
+// Errors: NotFound (5.4.4, the name does not exist), Unavailable (4.4.3, no answer, SERVFAIL). A
+// name that exists without records of the type gives an empty list.
 #pragma once
 
 #include <cstdint>

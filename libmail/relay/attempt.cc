@@ -18,7 +18,8 @@ constexpr std::size_t kBlock = 64U << 10U;
 constexpr std::size_t kReturnedHeader = 50'000;  // octets of the original's header in a report
 
 std::string seconds_text(WallTime from, WallTime to) {
-  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count() / 100;
+  const auto tenths =
+      std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count() / 100;
   return std::to_string(tenths / 10) + '.' + std::to_string(std::max<std::int64_t>(tenths % 10, 0));
 }
 
@@ -59,20 +60,24 @@ class Attempt {
       std::vector<std::size_t> group;
       std::copy_if(rest.begin(), rest.end(), std::back_inserter(group),
                    [&](std::size_t i) { return sender_of(i) == sender; });
-      rest.erase(std::remove_if(rest.begin(), rest.end(), [&](std::size_t i) { return sender_of(i) == sender; }),
+      rest.erase(std::remove_if(rest.begin(), rest.end(),
+                                [&](std::size_t i) { return sender_of(i) == sender; }),
                  rest.end());
       message.reverse_path = sender;
       message.recipients.clear();
-      for (const auto index : group) message.recipients.push_back(envelope.recipients.at(index).target.empty()
-                                                                      ? envelope.recipients.at(index).address
-                                                                      : envelope.recipients.at(index).target);
+      for (const auto index : group)
+        message.recipients.push_back(envelope.recipients.at(index).target.empty()
+                                         ? envelope.recipients.at(index).address
+                                         : envelope.recipients.at(index).target);
       if (!client.is_open()) {
-        for (const auto index : group) fates_.push_back({index, Outcome::Deferred, {4, 4, 2}, "lost connection"});
+        for (const auto index : group)
+          fates_.push_back({index, Outcome::Deferred, {4, 4, 2}, "lost connection"});
         continue;
       }
       const auto results = client.send(message);
       for (std::size_t i = 0; i < group.size(); ++i) {
-        fates_.push_back({group.at(i), results.at(i).outcome, results.at(i).status, results.at(i).text});
+        fates_.push_back(
+            {group.at(i), results.at(i).outcome, results.at(i).status, results.at(i).text});
       }
     }
     auto result = finish();
@@ -86,7 +91,8 @@ class Attempt {
     return finish();
   }
 
-  Result<AttemptResult> give_all(const std::vector<std::size_t>& indexes, Outcome outcome, const Error& why) {
+  Result<AttemptResult> give_all(const std::vector<std::size_t>& indexes, Outcome outcome,
+                                 const Error& why) {
     for (const auto index : indexes) fates_.push_back({index, outcome, why.status, why.log_text});
     return finish();
   }
@@ -104,10 +110,15 @@ class Attempt {
     delivery.delivery_id = queue::delivery_id(item_.envelope().id, index);
     delivery.queue_id = item_.envelope().id.value;
     delivery.reverse_path = sender_of(index);
-    delivery.end_point = {kind.value_or(alias::Kind::User), recipient.target, recipient.original_to,
-                          recipient.owner, recipient.runs_as, recipient.no_forward};
+    delivery.end_point = {kind.value_or(alias::Kind::User),
+                          recipient.target,
+                          recipient.original_to,
+                          recipient.owner,
+                          recipient.runs_as,
+                          recipient.no_forward};
     delivery.from_queue = true;
-    delivery.arrived_microseconds = static_cast<std::uint64_t>(item_.envelope().arrived.time_since_epoch().count());
+    delivery.arrived_microseconds =
+        static_cast<std::uint64_t>(item_.envelope().arrived.time_since_epoch().count());
     const auto verdict = world_.local.deliver(delivery, message, [] { return true; });
     Fate fate{index, Outcome::Deferred, verdict.status, verdict.text};
     switch (verdict.answer) {
@@ -144,8 +155,8 @@ class Attempt {
     return {};
   }
 
-  // The forward's own queue file, durable before the parent's mark; found again by its fixed name when
-  // an attempt before was cut off (delivery-changes.md: lock-parent, exist-sync).
+  // The forward's own queue file, durable before the parent's mark; found again by its fixed name
+  // when an attempt before was cut off (delivery-changes.md: lock-parent, exist-sync).
   Result<void> forward(std::size_t index, const local::Verdict& verdict) {
     const auto& parent = item_.envelope();
     const auto& recipient = parent.recipients.at(index);
@@ -154,7 +165,8 @@ class Attempt {
     envelope.parent = parent.id.value + ':' + std::to_string(index);
     envelope.reverse_path = sender_of(index);
     envelope.recipients.clear();
-    for (const auto& target : verdict.forward_to) TRY(add_recipient(target.target, target.original_to, envelope));
+    for (const auto& target : verdict.forward_to)
+      TRY(add_recipient(target.target, target.original_to, envelope));
     if (envelope.recipients.empty()) return {};
     std::string prefix;
     if (const auto original = address::parse_recipient_argument(recipient.original_to)) {
@@ -163,7 +175,8 @@ class Attempt {
     return commit_child(std::move(envelope), prefix, true, "");
   }
 
-  Result<void> add_recipient(const std::string& address, const std::string& original_to, queue::Envelope& envelope) {
+  Result<void> add_recipient(const std::string& address, const std::string& original_to,
+                             queue::Envelope& envelope) {
     auto end_points = world_.expand(address);
     if (!end_points && end_points.error().is_permanent()) {
       // Nobody: its own delivery attempt will say so, in a report of its own.
@@ -220,8 +233,9 @@ class Attempt {
     std::vector<ReportedRecipient> recipients;
     for (const auto& fate : fates) {
       const auto& recipient = envelope.recipients.at(fate.index);
-      recipients.push_back({recipient.original_to.empty() ? recipient.address : recipient.original_to,
-                            recipient.address, fate.status, fate.text, relay_text_ == "local" ? "" : remote_name()});
+      recipients.push_back(
+          {recipient.original_to.empty() ? recipient.address : recipient.original_to,
+           recipient.address, fate.status, fate.text, relay_text_ == "local" ? "" : remote_name()});
     }
     const std::string head = TRY(item_.read_message(0, kReturnedHeader));
     const auto header = message::HeaderSection::parse(head);
@@ -232,15 +246,18 @@ class Attempt {
     child.client = "localhost";
     child.arrived = world_.clock.now();
     TRY(add_recipient(envelope.reverse_path, envelope.reverse_path, child));
-    const std::string text =
-        make_report(kind, envelope, recipients, std::string(header.octets()), world_.settings.myhostname,
-                    world_.clock.now(), world_.queue_settings.maximal_queue_lifetime);
+    const std::string text = make_report(kind, envelope, recipients, std::string(header.octets()),
+                                         world_.settings.myhostname, world_.clock.now(),
+                                         world_.queue_settings.maximal_queue_lifetime);
     log::info(envelope.id.value + ": sender " +
-              (kind == ReportKind::Failure ? "non-delivery" : "delay") + " notification: " + child.id.value);
+              (kind == ReportKind::Failure ? "non-delivery" : "delay") +
+              " notification: " + child.id.value);
     return commit_child(std::move(child), {}, false, text);
   }
 
-  [[nodiscard]] std::string remote_name() const { return relay_text_.substr(0, relay_text_.find('[')); }
+  [[nodiscard]] std::string remote_name() const {
+    return relay_text_.substr(0, relay_text_.find('['));
+  }
 
   void log_fate(const Fate& fate) const {
     const auto& envelope = item_.envelope();
@@ -249,10 +266,11 @@ class Attempt {
                          : fate.outcome == Outcome::Failed ? "bounced"
                                                            : "deferred";
     const WallTime now = world_.clock.now();
-    log::info(envelope.id.value + ": to=<" + log::escape(recipient.address) + ">, relay=" + relay_text_ +
-              ", delay=" + seconds_text(envelope.arrived, now) + ", delays=" + seconds_text(envelope.arrived, began_) +
-              "/0/0/" + seconds_text(began_, now) + ", dsn=" + to_string(fate.status) + ", status=" + status + " (" +
-              log::escape(fate.text, 400) + ')');
+    log::info(envelope.id.value + ": to=<" + log::escape(recipient.address) +
+              ">, relay=" + relay_text_ + ", delay=" + seconds_text(envelope.arrived, now) +
+              ", delays=" + seconds_text(envelope.arrived, began_) + "/0/0/" +
+              seconds_text(began_, now) + ", dsn=" + to_string(fate.status) + ", status=" + status +
+              " (" + log::escape(fate.text, 400) + ')');
   }
 
   // Expired recipients fail; reports and marks; what is next.
@@ -260,8 +278,9 @@ class Attempt {
     const auto& envelope = item_.envelope();
     const WallTime now = world_.clock.now();
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - envelope.arrived);
-    const auto lifetime = envelope.reverse_path.empty() ? world_.queue_settings.bounce_queue_lifetime
-                                                        : world_.queue_settings.maximal_queue_lifetime;
+    const auto lifetime = envelope.reverse_path.empty()
+                              ? world_.queue_settings.bounce_queue_lifetime
+                              : world_.queue_settings.maximal_queue_lifetime;
     std::vector<Fate> failed;
     std::vector<Fate> waiting;
     for (auto& fate : fates_) {
@@ -302,7 +321,8 @@ class Attempt {
     }
     result.next_try = next_try_of(envelope, world_.queue_settings, now);
     // An unknown outcome is tried again later than a plain failure (RFC 1047; D9).
-    if (std::any_of(fates_.begin(), fates_.end(), [](const Fate& fate) { return fate.outcome == Outcome::Unknown; })) {
+    if (std::any_of(fates_.begin(), fates_.end(),
+                    [](const Fate& fate) { return fate.outcome == Outcome::Unknown; })) {
       result.next_try += world_.queue_settings.minimal_backoff_time;
     }
     TRY(item_.defer(result.next_try));
@@ -323,23 +343,25 @@ std::string destination_of(const queue::Recipient& recipient, const Settings& se
   return destination_of(settings, recipient.target.empty() ? recipient.address : recipient.target);
 }
 
-WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& settings, WallTime now) {
+WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& settings,
+                     WallTime now) {
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - envelope.arrived);
   return now + std::clamp(age, settings.minimal_backoff_time, settings.maximal_backoff_time);
 }
 
-Result<AttemptResult> attempt(World& world, queue::Item& item, const std::string& destination, Client* client,
-                              const std::string& relay_text) {
+Result<AttemptResult> attempt(World& world, queue::Item& item, const std::string& destination,
+                              Client* client, const std::string& relay_text) {
   Attempt one(world, item, relay_text);
   const auto indexes = one.pending_for(destination);
   return client == nullptr ? one.deliver(indexes) : one.send(indexes, *client);
 }
 
-Result<AttemptResult> note_unreachable(World& world, queue::Item& item, const std::string& destination,
-                                       const Error& why) {
+Result<AttemptResult> note_unreachable(World& world, queue::Item& item,
+                                       const std::string& destination, const Error& why) {
   Attempt one(world, item, "none");
   const bool final = why.is_permanent();
-  auto result = one.give_all(one.pending_for(destination), final ? Outcome::Failed : Outcome::Deferred, why);
+  auto result =
+      one.give_all(one.pending_for(destination), final ? Outcome::Failed : Outcome::Deferred, why);
   if (result) result->is_unreachable = !final;
   return result;
 }

@@ -1,6 +1,7 @@
-// Attempt: one try at the pending recipients of a queued message for one destination: local end points
-// through deliver, others through a Client. Marks what is done, makes forwards and reports durable
-// before the marks, and says when to try again. Order of writes: research/delivery-changes.md.
+// Attempt: one try at the pending recipients of a queued message for one destination: local end
+// points through deliver, others through a Client. Marks what is done, makes forwards and reports
+// durable before the marks, and says when to try again. Order of writes:
+// research/delivery-changes.md.
 #pragma once
 
 #include <functional>
@@ -34,11 +35,12 @@ struct World {
 std::string destination_of(const queue::Recipient& recipient, const Settings& settings);
 
 // Backoff as Postfix has it: as long as the message is old, within the limits.
-WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& settings, WallTime now);
+WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& settings,
+                     WallTime now);
 
 struct AttemptResult {
-  bool removed = false;       // nothing is left of it
-  WallTime next_try{};        // else
+  bool removed = false;         // nothing is left of it
+  WallTime next_try{};          // else
   bool is_unreachable = false;  // the connection broke: the destination may be down
 };
 
@@ -49,7 +51,7 @@ Result<AttemptResult> attempt(World& world, queue::Item& item, const std::string
 
 // The destination could not be reached at all: notes the reason on its recipients, returns what has
 // expired, and defers. A permanent error (no such domain) fails them.
-Result<AttemptResult> note_unreachable(World& world, queue::Item& item, const std::string& destination,
-                                       const Error& why);
+Result<AttemptResult> note_unreachable(World& world, queue::Item& item,
+                                       const std::string& destination, const Error& why);
 
 }  // namespace mail::relay

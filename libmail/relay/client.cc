@@ -7,9 +7,9 @@
 namespace mail::relay {
 namespace {
 
-constexpr std::size_t kMaxReplyLine = 2048;   // octets; RFC 5321 section 4.5.3.1.5 has 512
+constexpr std::size_t kMaxReplyLine = 2048;  // octets; RFC 5321 section 4.5.3.1.5 has 512
 constexpr std::size_t kMaxReplyLines = 200;
-constexpr std::size_t kMaxReplyText = 1000;   // octets kept
+constexpr std::size_t kMaxReplyText = 1000;  // octets kept
 
 // "5.1.1 text" (RFC 2034 section 4); nothing if it does not begin so or its class is another.
 std::optional<EnhancedStatus> parse_status(std::string_view text, int code) {
@@ -28,7 +28,9 @@ std::optional<EnhancedStatus> parse_status(std::string_view text, int code) {
 
 RecipientResult result_of(const RemoteReply& reply) {
   RecipientResult result;
-  result.outcome = reply.is_positive() ? Outcome::Sent : reply.code >= 500 ? Outcome::Failed : Outcome::Deferred;
+  result.outcome = reply.is_positive() ? Outcome::Sent
+                   : reply.code >= 500 ? Outcome::Failed
+                                       : Outcome::Deferred;
   result.status = reply.status;
   result.text = reply.to_string();
   return result;
@@ -57,8 +59,9 @@ Result<RemoteReply> Client::read_reply(std::chrono::milliseconds timeout) {
       if (!more || more->empty()) {
         open_ = false;
         if (more) return fail(Errc::Closed, EnhancedStatus{4, 4, 2}, "lost connection");
-        return fail(more.error().code, EnhancedStatus{4, 4, 2},
-                    more.error().code == Errc::Timeout ? "conversation timed out" : "lost connection");
+        return fail(
+            more.error().code, EnhancedStatus{4, 4, 2},
+            more.error().code == Errc::Timeout ? "conversation timed out" : "lost connection");
       }
       input_ += *more;
       continue;
@@ -108,13 +111,14 @@ void Client::take_keywords(const std::string& text) {
 
 Result<void> Client::greet() {
   const auto refuse = [this](const RemoteReply& reply, std::string_view when) {
-    // A server that greets 5xx takes no mail now; whether ever is its operator's affair, so that only
-    // 521 and 556 (RFC 7504) are taken as final.
+    // A server that greets 5xx takes no mail now; whether ever is its operator's affair, so that
+    // only 521 and 556 (RFC 7504) are taken as final.
     const bool final = reply.code == 521 || reply.code == 556;
     EnhancedStatus status = reply.status;
     status.cls = final ? 5 : 4;
     quit();
-    return fail(Errc::Unavailable, status, "host said: " + reply.to_string() + " (in reply to " + std::string(when) + ')');
+    return fail(Errc::Unavailable, status,
+                "host said: " + reply.to_string() + " (in reply to " + std::string(when) + ')');
   };
   const auto greeting = TRY(read_reply(settings_.helo_timeout));
   if (!greeting.is_positive()) return refuse(greeting, "connecting");
@@ -191,7 +195,8 @@ std::vector<RecipientResult> Client::send(const Message& message) {
   std::string group = mail + "\r\n";
   for (const auto& recipient : message.recipients) group += "RCPT TO:<" + recipient + ">\r\n";
   if (pipelining_) {
-    if (auto written = io_.write_all(group + "DATA\r\n"); !written) return broken(written.error(), "sending MAIL FROM");
+    if (auto written = io_.write_all(group + "DATA\r\n"); !written)
+      return broken(written.error(), "sending MAIL FROM");
   } else if (auto written = write_line(mail); !written) {
     return broken(written.error(), "sending MAIL FROM");
   }
@@ -234,7 +239,8 @@ std::vector<RecipientResult> Client::send(const Message& message) {
     for (auto& result : results) {
       if (!result.text.empty()) continue;
       result = result_of(reply);
-      if (!reply.is_positive()) result.text = "host said: " + result.text + " (in reply to " + std::string(when) + ')';
+      if (!reply.is_positive())
+        result.text = "host said: " + result.text + " (in reply to " + std::string(when) + ')';
     }
   };
   if (!any && !pipelining_) {
@@ -257,21 +263,26 @@ std::vector<RecipientResult> Client::send(const Message& message) {
     return results;
   }
   if (data_reply->code != 354) {
-    take_final(data_reply->is_positive() ? RemoteReply{451, {4, 5, 0}, data_reply->text} : *data_reply, "DATA command");
+    take_final(
+        data_reply->is_positive() ? RemoteReply{451, {4, 5, 0}, data_reply->text} : *data_reply,
+        "DATA command");
     return results;
   }
   if (const auto written = write_data(message); !written) {
     // The last dot may be among what was written, or our own file could not be read: not known.
     open_ = false;
-    return all(Outcome::Deferred, {4, 4, 2}, written.error().public_text + " while sending message body");
+    return all(Outcome::Deferred, {4, 4, 2},
+               written.error().public_text + " while sending message body");
   }
   const auto final_reply = read_reply(settings_.final_timeout);
   if (!final_reply) {
     open_ = false;
     for (auto& result : results) {
       if (result.text.empty()) {
-        result = {Outcome::Unknown, {4, 4, 2},
-                  final_reply.error().public_text + " while sending end of data -- message may be sent more than once"};
+        result = {Outcome::Unknown,
+                  {4, 4, 2},
+                  final_reply.error().public_text +
+                      " while sending end of data -- message may be sent more than once"};
       }
     }
     return results;

@@ -14,8 +14,10 @@ Result<FileDescriptor> connect_to(const Host& host, std::chrono::milliseconds ti
   const std::string where =
       "connect to " + host.name + '[' + host.address + "]:" + std::to_string(host.port);
   const auto refuse = [&](int error_number) {
-    const std::string text = where + ": " + std::strerror(error_number);  // NOLINT(concurrency-mt-unsafe)
-    return fail(error_number == ETIMEDOUT ? Errc::Timeout : Errc::Unavailable, EnhancedStatus{4, 4, 1}, text);
+    const std::string text =
+        where + ": " + std::strerror(error_number);  // NOLINT(concurrency-mt-unsafe)
+    return fail(error_number == ETIMEDOUT ? Errc::Timeout : Errc::Unavailable,
+                EnhancedStatus{4, 4, 1}, text);
   };
   const auto address = net::Address::parse(host.address);
   if (!address) return refuse(EADDRNOTAVAIL);

@@ -21,7 +21,8 @@ struct Connection {
   std::string name;  // "mx.peer.example[192.0.2.1]:25"
 };
 
-Result<Connection> open_connection(World& world, dns::Resolver& resolver, const std::string& destination) {
+Result<Connection> open_connection(World& world, dns::Resolver& resolver,
+                                   const std::string& destination) {
   std::random_device random;
   const auto hosts = TRY(find_hosts(destination, world.settings, resolver,
                                     [&](std::size_t below) { return random() % below; }));
@@ -36,8 +37,8 @@ Result<Connection> open_connection(World& world, dns::Resolver& resolver, const 
     Connection connection;
     connection.socket = *std::move(socket);
     connection.name = host.name + '[' + host.address + "]:" + std::to_string(host.port);
-    connection.io = std::make_unique<net::DescriptorTransport>(connection.socket.get(), connection.socket.get(),
-                                                               net::DescriptorTransport::Settings{});
+    connection.io = std::make_unique<net::DescriptorTransport>(
+        connection.socket.get(), connection.socket.get(), net::DescriptorTransport::Settings{});
     connection.client = std::make_unique<Client>(*connection.io, world.settings, world.clock);
     auto greeted = connection.client->greet();
     if (greeted) return connection;
@@ -71,7 +72,8 @@ Result<Job> parse_job(std::string_view line) {
 std::string format_result(const ResultLine& line) {
   std::string out(kWords[static_cast<std::size_t>(line.kind)]);
   out += ' ' + line.subject;
-  if (line.kind == ResultLine::Kind::Pending) out += ' ' + std::to_string(line.next_try.time_since_epoch().count());
+  if (line.kind == ResultLine::Kind::Pending)
+    out += ' ' + std::to_string(line.next_try.time_since_epoch().count());
   if (line.kind == ResultLine::Kind::Down) out += ' ' + log::escape(line.reason, 500);
   return out + '\n';
 }
@@ -85,12 +87,14 @@ Result<ResultLine> parse_result(std::string_view line) {
     if (words.front() != kWords[i]) continue;
     result.kind = static_cast<ResultLine::Kind>(i);
     if (result.kind == ResultLine::Kind::Pending) {
-      const auto time = words.size() == 3 ? ascii::to_number<std::int64_t>(words.at(2)) : std::nullopt;
+      const auto time =
+          words.size() == 3 ? ascii::to_number<std::int64_t>(words.at(2)) : std::nullopt;
       if (!time) return fail(Errc::Syntax, "result: pending without a time");
       result.next_try = WallTime{std::chrono::microseconds{*time}};
     }
     if (result.kind == ResultLine::Kind::Down) {
-      result.reason = line.substr(static_cast<std::size_t>(words.at(1).data() + words.at(1).size() - line.data()));
+      result.reason = line.substr(
+          static_cast<std::size_t>(words.at(1).data() + words.at(1).size() - line.data()));
     }
     return result;
   }
@@ -118,18 +122,22 @@ void do_job(World& world, dns::Resolver& resolver, const Job& job,
         unreachable = opened.error();
       }
     }
-    const auto result =
-        unreachable ? note_unreachable(world, **item, job.destination, *unreachable)
-                    : attempt(world, **item, job.destination, local ? nullptr : connection->client.get(),
-                              local ? "local" : connection->name);
+    const auto result = unreachable ? note_unreachable(world, **item, job.destination, *unreachable)
+                                    : attempt(world, **item, job.destination,
+                                              local ? nullptr : connection->client.get(),
+                                              local ? "local" : connection->name);
     if (!result) {
       log::error(id.value + ": " + result.error().log_text);
-      const WallTime later = next_try_of((*item)->envelope(), world.queue_settings, world.clock.now());
+      const WallTime later =
+          next_try_of((*item)->envelope(), world.queue_settings, world.clock.now());
       static_cast<void>((*item)->defer(later));
       say({ResultLine::Kind::Pending, id.value, later, {}});
       continue;
     }
-    say({result->removed ? ResultLine::Kind::Removed : ResultLine::Kind::Pending, id.value, result->next_try, {}});
+    say({result->removed ? ResultLine::Kind::Removed : ResultLine::Kind::Pending,
+         id.value,
+         result->next_try,
+         {}});
   }
   if (connection) connection->client->quit();
   if (unreachable && !unreachable->is_permanent()) {

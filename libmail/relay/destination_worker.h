@@ -1,5 +1,5 @@
-// The worker's side of sending: jobs on one stream, result lines on another (docs/worker-protocol.md).
-// One worker serves one destination over one connection at a time.
+// The worker's side of sending: jobs on one stream, result lines on another
+// (docs/worker-protocol.md). One worker serves one destination over one connection at a time.
 //
 //   job:     DESTINATION SP QUEUE-ID[,QUEUE-ID...] LF
 //   results: removed ID | pending ID NEXT-TRY-MICROSECONDS | gone ID      one for each id
@@ -26,9 +26,9 @@ Result<Job> parse_job(std::string_view line);  // without LF
 
 struct ResultLine {
   enum class Kind : std::uint8_t { Removed, Pending, Gone, Up, Down } kind = Kind::Gone;
-  std::string subject;   // id or destination
-  WallTime next_try{};   // Pending
-  std::string reason;    // Down
+  std::string subject;  // id or destination
+  WallTime next_try{};  // Pending
+  std::string reason;   // Down
 };
 std::string format_result(const ResultLine& line);
 Result<ResultLine> parse_result(std::string_view line);

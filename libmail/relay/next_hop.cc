@@ -114,7 +114,8 @@ Result<std::vector<Host>> find_hosts(const std::string& destination, const Setti
     // One MX that is not to be found is no reason to give the others up.
     if (auto added = add_addresses(one.exchange, parsed.port, resolver, hosts); !added) {
       last = added.error();
-      last.status = {static_cast<std::uint8_t>(mx.size() == 1 && last.code == Errc::NotFound ? 5 : 4), 4, 4};
+      last.status = {
+          static_cast<std::uint8_t>(mx.size() == 1 && last.code == Errc::NotFound ? 5 : 4), 4, 4};
     }
   }
   if (hosts.empty()) return fail(std::move(last));

@@ -1,7 +1,8 @@
 // NextHop: from a recipient's domain to the hosts to try, in order (RFC 5321 section 5.1).
 //
 // A destination is a text that stands for one next hop: "example.org" (by MX), "[mail.example.org]"
-// or "[192.0.2.1]" (that host), each with ":port". It names the queue's share in mailq and logs too.
+// or "[192.0.2.1]" (that host), each with ":port". It names the queue's share in mailq and logs
+// too.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,9 @@ struct Host {
 // relayhost where it is set, else the recipient's domain.
 std::string destination_of(const Settings& settings, std::string_view recipient);
 
-// Hosts by preference, equal ones in an order that `random` (0 .. n-1) chooses. Errors: NotFound 5.1.2
-// (no such domain), 5.1.10 (null MX, RFC 7505), Loop 5.4.6 (the best MX is ourselves), Unavailable 4.4.3.
+// Hosts by preference, equal ones in an order that `random` (0 .. n-1) chooses. Errors:
+// NotFound 5.1.2 (no such domain), 5.1.10 (null MX, RFC 7505), Loop 5.4.6 (the best MX is
+// ourselves), Unavailable 4.4.3.
 Result<std::vector<Host>> find_hosts(const std::string& destination, const Settings& settings,
                                      dns::Resolver& resolver,
                                      const std::function<std::size_t(std::size_t)>& random);

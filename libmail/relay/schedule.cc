@@ -8,7 +8,8 @@ std::size_t Schedule::limit_of(const std::string& destination) const {
   return destination == kLocalDestination ? limits_.local_workers : limits_.per_destination;
 }
 
-void Schedule::add(const queue::QueueId& id, const std::set<std::string>& destinations, WallTime next_try) {
+void Schedule::add(const queue::QueueId& id, const std::set<std::string>& destinations,
+                   WallTime next_try) {
   Message& message = messages_[id];
   for (const auto& destination : destinations) {
     message.due.emplace(destination, next_try);
@@ -38,10 +39,12 @@ std::optional<Job> Schedule::next_job(WallTime now) {
     }
   }
   if (due.empty()) return std::nullopt;
-  // The destination with the fewest connections goes first, so that a large one cannot starve others.
-  const auto chosen = std::min_element(due.begin(), due.end(), [this](const auto& a, const auto& b) {
-    return destinations_.at(a.first).running < destinations_.at(b.first).running;
-  });
+  // The destination with the fewest connections goes first, so that a large one cannot starve
+  // others.
+  const auto chosen =
+      std::min_element(due.begin(), due.end(), [this](const auto& a, const auto& b) {
+        return destinations_.at(a.first).running < destinations_.at(b.first).running;
+      });
   Job job{chosen->first, std::move(chosen->second)};
   for (const auto& id : job.ids) messages_.at(id).running.insert(job.destination);
   ++destinations_.at(job.destination).running;
@@ -57,7 +60,8 @@ void Schedule::took(const ResultLine& line, WallTime now) {
       break;
     case ResultLine::Kind::Pending:
       if (const auto found = messages_.find({line.subject}); found != messages_.end()) {
-        for (const auto& destination : found->second.running) found->second.due[destination] = line.next_try;
+        for (const auto& destination : found->second.running)
+          found->second.due[destination] = line.next_try;
       }
       break;
     case ResultLine::Kind::Up: {
@@ -65,7 +69,8 @@ void Schedule::took(const ResultLine& line, WallTime now) {
       if (state.is_down) {
         // It answers again: all that waits for it is due now.
         for (auto& [id, message] : messages_) {
-          if (const auto due = message.due.find(line.subject); due != message.due.end()) due->second = now;
+          if (const auto due = message.due.find(line.subject); due != message.due.end())
+            due->second = now;
         }
       }
       state.is_down = false;
@@ -74,7 +79,8 @@ void Schedule::took(const ResultLine& line, WallTime now) {
     }
     case ResultLine::Kind::Down: {
       Destination& state = destinations_[line.subject];
-      state.probe_delay = state.is_down ? std::min(state.probe_delay * 2, settings_.probe_last) : settings_.probe_first;
+      state.probe_delay = state.is_down ? std::min(state.probe_delay * 2, settings_.probe_last)
+                                        : settings_.probe_first;
       state.is_down = true;
       state.probe_at = now + state.probe_delay;
       break;

@@ -1,5 +1,6 @@
-// Schedule: which queued messages are due, by destination; what is down and when it is probed (D4, S10).
-// Pure: told of messages, results and time, it says which jobs to start. A view that can be rebuilt.
+// Schedule: which queued messages are due, by destination; what is down and when it is probed (D4,
+// S10). Pure: told of messages, results and time, it says which jobs to start. A view that can be
+// rebuilt.
 //
 // A destination that is down is probed with one message at a time, after probe_first, doubling to
 // probe_last; when it answers, all its mail is due at once, whatever its own time to try again.
@@ -18,17 +19,20 @@
 namespace mail::relay {
 
 struct ScheduleLimits {
-  std::size_t workers = 20;             // at once
-  std::size_t per_destination = 2;      // connections to one destination
+  std::size_t workers = 20;         // at once
+  std::size_t per_destination = 2;  // connections to one destination
   std::size_t messages_per_job = 50;
   std::size_t local_workers = 4;
 };
 
 class Schedule {
  public:
-  Schedule(const queue::Settings& settings, ScheduleLimits limits) : settings_(settings), limits_(limits) {}
+  Schedule(const queue::Settings& settings, ScheduleLimits limits)
+      : settings_(settings), limits_(limits) {}
 
-  [[nodiscard]] bool knows(const queue::QueueId& id) const { return messages_.find(id) != messages_.end(); }
+  [[nodiscard]] bool knows(const queue::QueueId& id) const {
+    return messages_.find(id) != messages_.end();
+  }
   [[nodiscard]] bool is_empty() const { return messages_.empty(); }
   [[nodiscard]] bool is_idle() const { return jobs_running_ == 0; }
   // A message in the queue, with the destinations of its pending recipients.
