@@ -1,0 +1,63 @@
+#include "libmail/store/factory/open.h"
+
+#include <sys/stat.h>
+
+#include "libmail/base/sys.h"
+#include "libmail/store/mbox/mail_store.h"
+
+namespace mail::store {
+namespace {
+
+Result<Location> location_of(const Settings& settings, const auth::Identity& identity) {
+  const User user{identity.user, identity.home, identity.uid};
+  const std::string& wish =
+      identity.mail_location.empty() ? settings.mail_location : identity.mail_location;
+  if (wish.empty()) return default_location(user, settings.mail_spool_directory);
+  return parse_location(wish, user);
+}
+
+// A spool mailbox's state lies where a monitor has made room for it, so that accounts without a
+// usable home get mail too (DESIGN.md section 5). Only a directory that is the user's will do.
+std::string spool_state(const Settings& settings, const auth::Identity& identity,
+                        const Location& location) {
+  if (!location.control.empty() || location.inbox.starts_with(location.root + "/")) return {};
+  const std::string path = settings.state_directory + "/state/" + std::to_string(identity.uid);
+  const auto status = sys::lstat(path);
+  if (!status || !S_ISDIR(status->st_mode) || status->st_uid != identity.uid) return {};
+  return path;
+}
+
+std::unique_ptr<mbox::MboxMailStore> open_mbox(const Settings& settings,
+                                               const auth::Identity& identity,
+                                               const Location& location) {
+  return std::make_unique<mbox::MboxMailStore>(
+      location, spool_state(settings, identity, location), settings);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MailStore>> open_mail_store(const Settings& settings,
+                                                   const auth::Identity& identity) {
+  const Location location = TRY(location_of(settings, identity));
+  if (location.format == Format::Maildir) {
+    return fail(make_error(Errc::Unsupported, {4, 3, 5}, "Maildir is not supported yet"));
+  }
+  return open_mbox(settings, identity, location);
+}
+
+Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
+                                                   const auth::Identity& identity,
+                                                   const std::string& path) {
+  const Location location = TRY(location_of(settings, identity));
+  const auto status = TRY(sys::stat(path));
+  if (S_ISDIR(status.st_mode)) {
+    return fail(make_error(Errc::Unsupported, {4, 3, 5}, "Maildir is not supported yet"));
+  }
+  Location mboxes = location;
+  if (location.format != Format::Mbox) {
+    mboxes = {Format::Mbox, identity.home + "/mail", path, {}, {}, "fs"};
+  }
+  return open_mbox(settings, identity, mboxes)->open_file(path);
+}
+
+}  // namespace mail::store

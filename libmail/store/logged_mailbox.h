@@ -1,0 +1,88 @@
+// What mbox and Maildir have in common: UIDs, MODSEQ and acknowledged changes come from a StateLog;
+// the format says what lies there now, and takes changes over when it can.
+//
+// Lock order: the format's own lock, then the state log's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libmail/store/mailbox.h"
+#include "libmail/store/settings.h"
+#include "libmail/store/state_log.h"
+
+namespace mail::store {
+
+// A message as it lies in the format.
+struct Item {
+  std::string key;
+  Flags flags;
+  bool old = false;
+  WallTime date{};
+  std::uint64_t size = 0;
+  std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0: none
+  Uid uid;                     // reconcile() sets it
+};
+
+class LoggedMailbox : public Mailbox {
+ public:
+  LoggedMailbox(std::string log_path, const Settings& settings);
+
+  Result<MailboxStatus> status() override;
+  Result<Changes> since(ModSeq after) override;
+  Result<Changes> change(const Edit& edit) override;
+  Result<void> lock_exclusively() override;
+
+ protected:
+  // Brings log and format together: afterwards state() is today's, durable, and every message that
+  // lies there has its UID in it.
+  virtual Result<void> refresh() = 0;
+  // Takes acknowledged changes over into the format as far as is cheap; errors are not the caller's
+  // any more.
+  virtual void take_over(bool flags, bool expunged) = 0;
+  // Flags of a message whose entry is known: where the format cannot hold all of them.
+  virtual Flags flags_of(const Entry& entry, const Item& item) const;
+
+  // Under the log's lock: finds the items' UIDs, gives new ones, notes what is gone or altered.
+  // `trust_hints`: a new message takes the format's own UID where it is above all before it.
+  Result<void> reconcile(std::vector<Item*>& items, bool trust_hints);
+  // Chooses UIDVALIDITY when there is none yet.
+  void choose_identity(Ops& ops, UidValidity wished) const;
+
+  [[nodiscard]] const State& state() const { return log_.state(); }
+  [[nodiscard]] WallTime now() const { return clock_.now(); }
+  static MessageInfo info_of(const Entry& entry);
+
+  const Settings settings_;
+  const Clock& clock_;
+  StateLog log_;
+
+ private:
+  FileDescriptor session_lock_;
+};
+
+// A Mailbox that shares its implementation with the readers it has given out, and with other openers
+// in the same process (a second descriptor of our own would conflict with the first one's lock).
+class SharedMailbox final : public Mailbox {
+ public:
+  explicit SharedMailbox(std::shared_ptr<Mailbox> core) : core_(std::move(core)) {}
+  Result<MailboxStatus> status() override { return core_->status(); }
+  Result<Changes> since(ModSeq after) override { return core_->since(after); }
+  Result<Changes> change(const Edit& edit) override { return core_->change(edit); }
+  Result<Appended> append(MessageSource& message, const AppendOptions& options) override {
+    return core_->append(message, options);
+  }
+  Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override {
+    return core_->open(uid, view);
+  }
+  Result<std::string> from_line(Uid uid) override { return core_->from_line(uid); }
+  [[nodiscard]] int event_fd() override { return core_->event_fd(); }
+  Result<void> fold() override { return core_->fold(); }
+  Result<void> lock_exclusively() override { return core_->lock_exclusively(); }
+
+ private:
+  std::shared_ptr<Mailbox> core_;
+};
+
+}  // namespace mail::store

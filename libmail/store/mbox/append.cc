@@ -1,0 +1,267 @@
+// Appending to an mbox, and mending what an interrupted append has left. The order of the writes and
+// the names in brackets are those of docs/mbox.md ("Append").
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
+#include "libmail/message/from_line.h"
+#include "libmail/store/mbox/mailbox.h"
+
+namespace mail::store::mbox {
+namespace {
+
+constexpr std::string_view kOwnId = "append:";  // ids that nobody asks for again
+
+// What of a delivery id stands in our Received field: the queue id before its recipient's number.
+std::string queue_id_of(const std::string& delivery_id) {
+  return delivery_id.substr(0, delivery_id.find_first_of("/:.#"));
+}
+
+Result<std::uint64_t> hash_of_range(const FileDescriptor& fd, std::uint64_t at,
+                                    std::uint64_t length) {
+  constexpr std::uint64_t kChunk = 256UL * 1024;
+  Hasher hasher;
+  while (length > 0) {
+    const auto want = static_cast<std::size_t>(std::min(length, kChunk));
+    const std::string octets = TRY(sys::pread_all(fd, at, want));
+    if (octets.empty()) break;
+    hasher.update(octets);
+    at += octets.size();
+    length -= octets.size();
+  }
+  return hasher.digest();
+}
+
+}  // namespace
+
+Result<std::uint64_t> MboxMailbox::size_now() {
+  const auto status = TRY(sys::fstat(fd_));
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+// Octets that make a file of `size` octets end in an empty line, or be empty.
+Result<std::string> MboxMailbox::healing(std::uint64_t size) {
+  if (size == 0) return std::string{};
+  const std::string end = TRY(sys::pread_all(fd_, size < 4 ? 0 : size - 4, 4));
+  if (end == "\n" || end == "\r\n") return std::string{};
+  if (end.ends_with("\n\n") || end.ends_with("\n\r\n")) return std::string{};
+  return std::string(end.ends_with('\n') ? "\n" : "\n\n");
+}
+
+bool MboxMailbox::has_work_left() const {
+  if (state().rewrite) return true;
+  return std::any_of(state().intents.begin(), state().intents.end(), [&](const auto& entry) {
+    return entry.second.file.empty() && !left_.contains(entry.first);
+  });
+}
+
+Result<bool> MboxMailbox::is_whole(const Intent& intent, std::uint64_t size) {
+  const auto status = TRY(sys::fstat(fd_));
+  if (status.st_ino != intent.inode || size < intent.at + intent.length) return false;
+  return TRY(hash_of_range(fd_, intent.at + intent.heal, intent.length - intent.heal)) ==
+         intent.hash;
+}
+
+// [whole-copy] Another program has rewritten the mbox since: the id and the whole body somewhere.
+Result<bool> MboxMailbox::find_elsewhere(const Intent& intent, std::uint64_t size) {
+  if (intent.id.starts_with(kOwnId)) return false;
+  ScanOptions options;
+  options.want_body_hash = true;
+  options.id = queue_id_of(intent.id);
+  options.holes = TRY(find_holes(size));
+  const Scan all = TRY(scan(fd_, 0, size, options));
+  return std::any_of(all.messages.begin(), all.messages.end(), [&](const Found& found) {
+    return found.has_id && found.body_hash == intent.body_hash;
+  });
+}
+
+void MboxMailbox::close_intent(Ops& ops, const Intent& intent) const {
+  if (intent.id.starts_with(kOwnId)) {
+    ops.abandon(intent.id);
+    return;
+  }
+  const auto seconds = now().time_since_epoch() / std::chrono::seconds(1);
+  ops.done(intent.id, {static_cast<std::uint64_t>(seconds), intent.may_be_retried});
+}
+
+// `mine`: the record of the same id, if this is its retry.
+Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* mine) {
+  const std::uint64_t size = TRY(size_now());
+  Ops ops;
+  if (TRY(is_whole(intent, size))) {  // visible is not durable
+    TRY(sys::fdatasync(fd_, path_));
+    close_intent(ops, intent);
+    TRY(log_.write(ops, false));
+    return Outcome::Stored;
+  }
+  const auto status = TRY(sys::fstat(fd_));
+  const bool same_file = status.st_ino == intent.inode;
+  const std::uint64_t end = intent.at + intent.length;
+  // [prove] Only its own octets or NUL from the old length on, behind an empty line.
+  if (mine != nullptr && same_file && mine->hash() == intent.hash &&
+      mine->size() == intent.length - intent.heal && size > intent.at + intent.heal) {
+    const std::string heal = TRY(sys::pread_all(fd_, intent.at, intent.heal));
+    const bool healed = std::all_of(heal.begin(), heal.end(),
+                                    [](char c) { return c == '\n' || c == '\0'; });
+    const std::string before = TRY(healing(intent.at));
+    if (healed && before.size() == intent.heal &&
+        TRY(mine->is_prefix_or_nul(fd_, intent.at + intent.heal, std::min(size, end)))) {
+      return Outcome::Again;
+    }
+  }
+  if (same_file && size >= end && intent.length >= 3) {
+    const std::string last = TRY(sys::pread_all(fd_, end - 3, 3));
+    if (last == std::string("\0\n\n", 3)) {  // our unfinished append; never cut anything else
+      if (size == end) {
+        TRY(sys::truncate(fd_, intent.at));
+      } else if (intent.may_be_retried && mine == nullptr) {
+        return Outcome::Left;
+      } else {
+        Rewriter rewriter{fd_, path_, log_};
+        TRY(rewriter.apply({{intent.at, end, {}}}, {}));
+      }
+      ops.abandon(intent.id);
+      TRY(log_.write(ops, false));
+      return Outcome::Fresh;
+    }
+  }
+  // Nothing was written, or the file is another one by now.
+  if (TRY(find_elsewhere(intent, size))) {
+    TRY(sys::fdatasync(fd_, path_));
+    close_intent(ops, intent);
+    TRY(log_.write(ops, false));
+    return Outcome::Stored;
+  }
+  if (intent.may_be_retried && mine == nullptr) return Outcome::Left;
+  ops.abandon(intent.id);
+  TRY(log_.write(ops, false));
+  return Outcome::Fresh;
+}
+
+Result<void> MboxMailbox::resolve_all() {
+  if (state().rewrite) {
+    Rewriter rewriter{fd_, path_, log_};
+    TRY(rewriter.recover());
+  }
+  const auto intents = state().intents;
+  for (const auto& [id, intent] : intents) {
+    if (!intent.file.empty() || left_.contains(id)) continue;
+    const Outcome outcome = TRY(resolve(intent, nullptr));
+    if (outcome == Outcome::Left) left_.insert(id);
+  }
+  return {};
+}
+
+Result<void> MboxMailbox::put(Record& record, const Intent& intent, bool is_fresh) {
+  const std::uint64_t size_before = TRY(size_now());
+  auto written = [&]() -> Result<void> {
+    // [end-first] From here on another program's append begins on a clean line, whatever kills us.
+    TRY(sys::pwrite_all(fd_, "\n\n", intent.at + intent.length - 2));
+    if (intent.heal > 0) TRY(sys::pwrite_all(fd_, std::string(intent.heal, '\n'), intent.at));
+    TRY(record.write(fd_, intent.at + intent.heal));
+    return sys::fdatasync(fd_, path_);
+  }();
+  if (written) return {};
+  // Back to the old length; never sync again and believe it. What cannot be undone stays an open
+  // intent, for the next opener.
+  if (!is_fresh && size_before > intent.at + intent.length) return written;
+  if (auto cut = sys::truncate(fd_, intent.at); cut) {
+    Ops ops;
+    ops.abandon(intent.id);
+    static_cast<void>(log_.write(ops, false));
+  } else {
+    log::warning("mailbox " + log::escape(path_) + ": " + cut.error().log_text);
+  }
+  return written;
+}
+
+Result<Uid> MboxMailbox::uid_of_record(const Intent& intent, const AppendOptions& options) {
+  is_settled_ = false;
+  TRY(look());
+  const std::uint64_t from = intent.at + intent.heal;
+  const auto found = std::find_if(found_.begin(), found_.end(),
+                                  [&](const Found& one) { return one.from == from; });
+  if (found == found_.end()) return fail(Errc::Internal, "Appended message not found");
+  const Entry& entry = state().messages.at(found->uid);
+  if (entry.flags == options.flags && !entry.old) return found->uid;
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  ops.flags(found->uid, modseq, options.flags, false);
+  TRY(log_.write(ops, true));
+  return found->uid;
+}
+
+Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions& options) {
+  const WallTime date = options.internal_date.value_or(now());
+  Record record{message,
+                message::format_from_line(options.envelope_sender, message::to_local(date))};
+  TRY(record.measure());
+  const auto held = lock(sys::Lock::Exclusive, Missing::Create);
+  if (!held) return fail(held.error());
+  // Deliveries need no UID and so no look at the mailbox; who appends with IMAP is told one. A message
+  // that brings bookkeeping fields of its own must not pass for what this mailbox says of itself.
+  const bool wants_uid =
+      options.delivery_id.empty() || options.flags != Flags{} || record.has_bookkeeping();
+  Intent intent;
+  intent.id = options.delivery_id;
+  intent.may_be_retried = options.may_be_retried;
+  if (intent.id.empty()) {
+    intent.id = std::string(kOwnId) + std::to_string(record.hash()) + "-" +
+                std::to_string(now().time_since_epoch().count());
+  }
+  Outcome outcome = Outcome::Fresh;
+  {
+    const auto guard = TRY(log_.lock());
+    if (const auto open = state().intents.find(intent.id); open != state().intents.end()) {
+      if (state().rewrite) {
+        Rewriter rewriter{fd_, path_, log_};
+        TRY(rewriter.recover());
+      }
+      const Intent before = open->second;
+      TRY(log_.sync());
+      outcome = TRY(resolve(before, &record));
+      if (outcome == Outcome::Again) intent = before;
+      left_.insert(before.id);  // settled here, not by resolve_all()
+    }
+    TRY(resolve_all());
+    left_.erase(intent.id);
+    if (outcome == Outcome::Stored || state().done.contains(intent.id)) return Appended{{}, true};
+  }
+  if (wants_uid) TRY(look());  // older messages get their UIDs first
+  if (options.go && !options.go()) return fail(Errc::InUse, "The other side went away");
+  const auto guard = TRY(log_.lock());
+  const bool is_fresh = outcome != Outcome::Again;
+  if (is_fresh) {
+    const auto status = TRY(sys::fstat(fd_));
+    intent.inode = status.st_ino;
+    intent.at = static_cast<std::uint64_t>(status.st_size);
+    const std::string heal = TRY(healing(intent.at));
+    intent.heal = heal.size();
+    intent.length = intent.heal + record.size();
+    intent.hash = record.hash();
+    intent.body_hash = record.body_hash();
+    Ops ops;
+    ops.intent(intent);
+    TRY(log_.write(ops, intent.may_be_retried));
+  }
+  TRY(put(record, intent, is_fresh));
+  // A mailbox that may be new: its name too has to be durable before anybody is told.
+  if (intent.at == 0) {
+    if (auto synced = sys::fsync_directory(parent_directory(path_));
+        !synced && synced.error().code != Errc::Denied) {
+      return fail(synced.error());
+    }
+  }
+  Ops ops;
+  close_intent(ops, intent);
+  // Stored is stored: an error here leaves an intent that the next opener finds whole.
+  if (auto closed = log_.write(ops, false); !closed) {
+    log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
+  }
+  if (wants_uid) return Appended{TRY(uid_of_record(intent, options)), false};
+  return Appended{{}, false};
+}
+
+}  // namespace mail::store::mbox

@@ -1,0 +1,46 @@
+// A tree of mbox files below a mail root, INBOX somewhere else (`mbox:~/mail:INBOX=/var/mail/%u`).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "libmail/store/location.h"
+#include "libmail/store/mail_store.h"
+#include "libmail/store/mbox/mailbox.h"
+#include "libmail/store/settings.h"
+
+namespace mail::store::mbox {
+
+class MboxMailStore final : public MailStore {
+ public:
+  // `spool_state`: directory for the state of an INBOX outside the root; empty: with the others.
+  MboxMailStore(Location location, std::string spool_state, const Settings& settings);
+
+  Result<std::vector<MailboxName>> list() override;
+  Result<std::unique_ptr<Mailbox>> open(std::string_view name) override;
+  Result<void> create(std::string_view name) override;
+  Result<void> remove(std::string_view name) override;
+  Result<void> rename(std::string_view from, std::string_view to) override;
+  Result<void> subscribe(std::string_view name, bool on) override;
+
+  // A file by its path; NotFound. One of ours is the same as by its name.
+  Result<std::unique_ptr<Mailbox>> open_file(const std::string& path);
+
+ private:
+  Result<std::string> path_of(std::string_view checked_name) const;
+  [[nodiscard]] std::string log_path_of(std::string_view checked_name) const;
+  std::unique_ptr<Mailbox> open_at(const std::string& path, const std::string& log_path);
+  Result<void> rename_state(const std::string& from, const std::string& to);
+  Result<void> find(const std::string& directory, const std::string& prefix, int depth,
+                    std::map<std::string, MailboxName>& found) const;
+  [[nodiscard]] std::string subscriptions_path() const;
+
+  Location location_;
+  std::string control_;
+  std::string spool_state_;
+  Settings settings_;
+  std::map<std::string, std::weak_ptr<MboxMailbox>> open_;  // by path
+};
+
+}  // namespace mail::store::mbox

@@ -1,0 +1,102 @@
+// One mbox file as a Mailbox (docs/mbox.md). Shared with procmail, mutt, Dovecot: an OFD lock on every
+// look and change, positions believed only while the file is as it was at the last look.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "libmail/base/file_descriptor.h"
+#include "libmail/base/sys.h"
+#include "libmail/store/logged_mailbox.h"
+#include "libmail/store/mbox/record.h"
+#include "libmail/store/mbox/rewrite.h"
+#include "libmail/store/mbox/scanner.h"
+#include "libmail/store/watch.h"
+
+namespace mail::store::mbox {
+
+class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_this<MboxMailbox> {
+ public:
+  // `cache_path`: the disposable message list (cache.h).
+  MboxMailbox(std::string path, std::string log_path, std::string cache_path,
+              const Settings& settings);
+
+  Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
+  Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
+  Result<std::string> from_line(Uid uid) override;
+  [[nodiscard]] int event_fd() override;
+  Result<void> fold() override;
+
+  // For readers: octets of the message's content, wherever it lies now.
+  Result<std::size_t> read_content(Uid uid, std::uint64_t offset, std::span<char> into);
+
+ protected:
+  Result<void> refresh() override;
+  void take_over(bool flags, bool expunged) override;
+
+ private:
+  // The file's lock, held until destroyed. They nest, but Shared is never raised to Exclusive.
+  class Lock {
+   public:
+    explicit Lock(MboxMailbox& box) : box_(&box) { ++box.depth_; }
+    Lock(Lock&& other) noexcept : box_(std::exchange(other.box_, nullptr)) {}
+    Lock& operator=(Lock&&) = delete;
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() {
+      if (box_ != nullptr) box_->release();
+    }
+
+   private:
+    MboxMailbox* box_;
+  };
+  enum class Missing : std::uint8_t { Fail, Create };
+  Result<Lock> lock(sys::Lock kind, Missing missing);
+  void release();
+  Result<void> open_file(sys::Lock kind, Missing missing);
+
+  [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
+  Result<void> look();                       // under the file's lock: scan and reconcile
+  Result<void> forget_all();                 // the file is not there
+  [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
+  Result<const Found*> locate(Uid uid);      // under the file's lock
+
+  // append.cc
+  enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };
+  Result<void> resolve_all();  // under Exclusive and the log's lock: rewrite, intents
+  Result<Outcome> resolve(const Intent& intent, Record* mine);
+  Result<bool> is_whole(const Intent& intent, std::uint64_t size);
+  Result<bool> find_elsewhere(const Intent& intent, std::uint64_t size);
+  Result<std::uint64_t> size_now();
+  Result<std::string> healing(std::uint64_t size);
+  Result<void> put(Record& record, const Intent& intent, bool is_fresh);
+  Result<Uid> uid_of_record(const Intent& intent, const AppendOptions& options);
+  [[nodiscard]] bool has_work_left() const;
+  void close_intent(Ops& ops, const Intent& intent) const;
+
+  // fold.cc
+  Result<void> splice_fields(const Found& found, const Entry& entry, std::vector<Splice>& splices);
+
+  std::string path_;
+  std::string cache_path_;
+  FileDescriptor fd_;
+  bool is_writable_ = false;
+  int depth_ = 0;
+  bool is_exclusive_ = false;
+  std::shared_ptr<void> extra_lock_;
+
+  bool has_looked_ = false;
+  bool is_settled_ = false;  // a later change is sure to show in the file's times
+  struct ::stat looked_ {};
+  std::vector<Found> found_;
+  std::unordered_map<std::uint32_t, std::size_t> by_uid_;
+  std::set<std::string> left_;  // intents that only their retry can resolve
+  Watch watch_;
+};
+
+}  // namespace mail::store::mbox

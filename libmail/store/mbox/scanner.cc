@@ -1,0 +1,236 @@
+#include "libmail/store/mbox/scanner.h"
+
+#include "libmail/base/ascii.h"
+#include "libmail/base/sys.h"
+#include "libmail/message/from_line.h"
+#include "libmail/store/hash.h"
+
+namespace mail::store::mbox {
+namespace {
+
+constexpr std::size_t kChunk = 256UL * 1024;   // octets read at a time; longer lines come in pieces
+constexpr std::size_t kMaxField = 64UL * 1024;  // octets of a bookkeeping field that are looked at
+
+std::optional<WallTime> from_line_time(std::string_view line) {
+  const auto as_utc = message::parse_from_line(line);
+  if (!as_utc) return std::nullopt;
+  const auto offset = message::to_local(as_utc->date.time).offset;
+  const auto local = message::parse_from_line(line, offset);
+  return WallTime{local ? local->date.time : as_utc->date.time};
+}
+
+bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
+
+class Scanner {
+ public:
+  explicit Scanner(const ScanOptions& options) : options_(options) {}
+
+  // A line, or a piece of one: `starts` at its beginning, and it ends the line if it ends in LF.
+  void line(std::string_view text, std::uint64_t at, bool starts) {
+    if (starts && text.starts_with("From ")) {
+      if (const auto time = from_line_time(text)) {
+        finish(at);
+        begin(text, at, *time);
+        return;
+      }
+    }
+    if (!in_message_) return;
+    if (starts) flush_empty();
+    if (in_header_) {
+      header_line(text, at, starts);
+    } else if (starts && is_empty_line(text)) {
+      hold_empty(text, at);
+    } else {
+      count(text);
+    }
+  }
+
+  // The message ends at `at`: the next one, a hole or the end of the file.
+  void finish(std::uint64_t at) {
+    if (!in_message_) return;
+    in_message_ = false;
+    end_field();
+    Found& found = current_;
+    found.next = at;
+    found.end = empty_.empty() ? at : empty_at_;
+    if (in_header_) found.header_end = found.end;
+    empty_.clear();
+    found.key = std::to_string(hasher_.digest());
+    if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
+    if (!found.is_pseudo || !scan_.messages.empty()) scan_.messages.push_back(std::move(found));
+  }
+
+  Scan take() { return std::move(scan_); }
+
+ private:
+  void begin(std::string_view line, std::uint64_t at, WallTime time) {
+    current_ = Found{};
+    current_.from = at;
+    current_.content = at + line.size();
+    current_.date = time;
+    current_.from_hash = hash_of(line);
+    in_message_ = in_header_ = true;
+    is_hidden_ = is_received_ = false;
+    last_was_cr_ = false;
+    hasher_.reset();
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    hasher_.update(line);
+    hasher_.update("\n");
+    if (options_.want_body_hash) body_hasher_.reset();
+  }
+
+  void header_line(std::string_view text, std::uint64_t at, bool starts) {
+    if (starts && is_empty_line(text)) {
+      end_field();
+      in_header_ = false;
+      current_.header_end = at;
+      hold_empty(text, at);
+      return;
+    }
+    if (starts && !ascii::is_wsp(text.front())) {
+      end_field();
+      const auto colon = text.find(':');
+      field_ = colon == std::string_view::npos ? std::string_view{}
+                                               : ascii::trim(text.substr(0, colon));
+      is_hidden_ = is_bookkeeping_field(field_);
+      is_lines_ = ascii::iequals(field_, "Lines");
+      is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
+      if (is_hidden_ || is_received_) text_ = text.substr(colon + 1);
+    } else if ((is_hidden_ || is_received_) && text_.size() < kMaxField) {
+      text_ += text;
+    }
+    if (is_hidden_) {
+      current_.has_bookkeeping = true;
+      return;
+    }
+    // mutt rewrites Lines along with Content-Length: not a part of what a message is known by.
+    count(text, !is_lines_);
+  }
+
+  void end_field() {
+    if (is_received_ && text_.find(options_.id) != std::string::npos) current_.has_id = true;
+    if (is_hidden_) bookkeeping();
+    is_hidden_ = is_received_ = is_lines_ = false;
+    text_.clear();
+    field_.clear();
+  }
+
+  void bookkeeping() {
+    const auto words = ascii::words(text_);
+    const auto number = [&](std::size_t index) {
+      return words.size() > index ? ascii::to_number<std::uint32_t>(words.at(index)).value_or(0)
+                                  : 0U;
+    };
+    if (ascii::iequals(field_, "Status")) {
+      current_.flags.set(Flag::Seen, text_.find('R') != std::string::npos);
+      current_.old = text_.find('O') != std::string::npos;
+    } else if (ascii::iequals(field_, "X-Status")) {
+      current_.flags.set(Flag::Answered, text_.find('A') != std::string::npos);
+      current_.flags.set(Flag::Flagged, text_.find('F') != std::string::npos);
+      current_.flags.set(Flag::Draft, text_.find('T') != std::string::npos);
+      current_.flags.set(Flag::Deleted, text_.find('D') != std::string::npos);
+    } else if (ascii::iequals(field_, "X-Keywords")) {
+      for (const auto word : words) current_.flags.set_keyword(word);
+    } else if (ascii::iequals(field_, "X-UID")) {
+      current_.uid_hint = number(0);
+    } else if (ascii::iequals(field_, "X-IMAPbase") || ascii::iequals(field_, "X-IMAP")) {
+      if (!scan_.messages.empty()) return;
+      scan_.uid_validity = number(0);
+      scan_.uid_last = number(1);
+      if (ascii::iequals(field_, "X-IMAP")) current_.is_pseudo = true;
+    }
+  }
+
+  void hold_empty(std::string_view text, std::uint64_t at) {
+    empty_ = text;
+    empty_at_ = at;
+  }
+  void flush_empty() {
+    if (empty_.empty()) return;
+    count_line(empty_, true);
+    if (options_.want_body_hash && empty_at_ != current_.header_end) body_hasher_.update(empty_);
+    empty_.clear();
+  }
+  void count(std::string_view text, bool hashed = true) {
+    count_line(text, hashed);
+    if (options_.want_body_hash && !in_header_) body_hasher_.update(text);
+  }
+  // Line ends count as one octet in the fingerprint and two on the wire.
+  void count_line(std::string_view text, bool hashed) {
+    if (hashed) hasher_.update(text);
+    current_.size += text.size();
+    const bool bare = text.back() == '\n' && (text.size() > 1 ? text.at(text.size() - 2) != '\r'
+                                                             : !last_was_cr_);
+    if (bare) ++current_.size;
+    last_was_cr_ = text.back() == '\r';
+  }
+
+  const ScanOptions& options_;
+  Scan scan_;
+  Found current_;
+  Hasher hasher_;
+  Hasher body_hasher_;
+  bool in_message_ = false;
+  bool in_header_ = false;
+  bool is_hidden_ = false;
+  bool is_lines_ = false;
+  bool is_received_ = false;
+  bool last_was_cr_ = false;
+  std::string field_;
+  std::string text_;   // of the field
+  std::string empty_;  // an empty line, until it is clear whether it separates
+  std::uint64_t empty_at_ = 0;
+};
+
+Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
+                        Scanner& scanner) {
+  std::string buffer(kChunk, '\0');
+  std::size_t have = 0;
+  std::uint64_t at = begin;  // of buffer's first octet
+  bool starts = true;
+  for (;;) {
+    const auto want = std::min<std::uint64_t>(kChunk - have, end - (at + have));
+    std::size_t got = 0;
+    if (want > 0) {
+      got = TRY(sys::pread(fd, std::span(buffer).subspan(have, static_cast<std::size_t>(want)),
+                           at + have));
+    }
+    have += got;
+    std::size_t done = 0;
+    const std::string_view view{buffer.data(), have};
+    for (auto lf = view.find('\n'); lf != std::string_view::npos; lf = view.find('\n', done)) {
+      scanner.line(view.substr(done, lf + 1 - done), at + done, starts);
+      starts = true;
+      done = lf + 1;
+    }
+    const bool at_end = got == 0;
+    if (done < have && (at_end || (done == 0 && have == kChunk))) {
+      scanner.line(view.substr(done), at + done, starts);
+      starts = false;
+      done = have;
+    }
+    buffer.erase(0, done);
+    buffer.resize(kChunk);
+    have -= done;
+    at += done;
+    if (at_end) break;
+  }
+  scanner.finish(at);
+  return {};
+}
+
+}  // namespace
+
+Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
+                  const ScanOptions& options) {
+  Scanner scanner{options};
+  for (const Range& hole : options.holes) {
+    if (hole.end <= begin || hole.begin >= end) continue;
+    TRY(scan_piece(fd, begin, hole.begin, scanner));
+    begin = hole.end;
+  }
+  TRY(scan_piece(fd, begin, end, scanner));
+  return scanner.take();
+}
+
+}  // namespace mail::store::mbox

@@ -1,0 +1,49 @@
+// Reads an mbox as it lies, total over any octets (docs/mbox.md): LF or CRLF, with or without a last
+// line end. A message begins at a line that message::parse_from_line() takes; its content ends
+// before the one empty line that comes before the next such line or the end. Content-Length is not
+// looked at: it is whatever the sender says.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libmail/base/file_descriptor.h"
+#include "libmail/base/result.h"
+#include "libmail/store/logged_mailbox.h"
+#include "libmail/store/view.h"
+
+namespace mail::store::mbox {
+
+// Offsets are octets from the beginning of the file.
+struct Found : Item {
+  std::uint64_t from = 0;        // of the From_ line
+  std::uint64_t content = 0;     // behind it
+  std::uint64_t header_end = 0;  // where the header's empty line stands, or would
+  std::uint64_t end = 0;         // of the content
+  std::uint64_t next = 0;        // behind the separating empty line
+  std::uint64_t from_hash = 0;   // of the From_ line
+  bool has_bookkeeping = false;  // fields that the Wire view leaves out
+  bool is_pseudo = false;        // UW's "FOLDER INTERNAL DATA", not a message
+  std::uint64_t body_hash = 0;   // only if asked for
+  bool has_id = false;           // ditto: `id` stands in a Received field
+};
+
+struct ScanOptions {
+  std::vector<Range> holes;  // ascending: octets of unfinished appends, read as if not there
+  bool want_body_hash = false;
+  std::string id;
+};
+
+struct Scan {
+  std::vector<Found> messages;
+  std::uint32_t uid_validity = 0;  // X-IMAPbase or X-IMAP of the first message; 0: none
+  std::uint32_t uid_last = 0;
+};
+
+Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
+                  const ScanOptions& options);
+
+}  // namespace mail::store::mbox

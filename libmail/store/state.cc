@@ -1,0 +1,411 @@
+#include "libmail/store/state.h"
+
+#include <algorithm>
+#include <array>
+
+#include "libmail/base/ascii.h"
+
+namespace mail::store {
+namespace {
+
+constexpr std::uint64_t kKeepOnceSeconds = 3600;    // ids of deliveries nobody tries again
+constexpr std::size_t kMaxVanished = 10'000;        // tombstones kept over a compaction
+
+struct Letter {
+  char letter;
+  Flag flag;
+};
+constexpr auto kLetters = std::to_array<Letter>({{'S', Flag::Seen},
+                                                 {'A', Flag::Answered},
+                                                 {'F', Flag::Flagged},
+                                                 {'D', Flag::Deleted},
+                                                 {'T', Flag::Draft}});
+
+std::string unescape(std::string_view text) {
+  if (text.find('%') == std::string_view::npos) return std::string(text);
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.at(i) == '%' && i + 2 < text.size()) {
+      if (const auto octet = ascii::from_hex(text.substr(i + 1, 2))) {
+        out += *octet;
+        i += 2;
+        continue;
+      }
+    }
+    if (text.at(i) != '%') out += text.at(i);
+  }
+  return out;
+}
+
+// The words behind the verb; every reader checks `ok` at the end.
+class Words {
+ public:
+  explicit Words(std::string_view op) : rest_(op) {}
+  [[nodiscard]] bool at_end() const { return rest_.empty(); }
+  [[nodiscard]] bool ok() const { return ok_; }
+  std::string_view next() {
+    if (rest_.empty()) {
+      ok_ = false;
+      return {};
+    }
+    const auto space = rest_.find(' ');
+    const auto word = rest_.substr(0, space);
+    rest_.remove_prefix(space == std::string_view::npos ? rest_.size() : space + 1);
+    return word;
+  }
+  std::string text() { return unescape(next()); }
+  std::uint64_t number(int base = 10) {
+    const auto value = ascii::to_number<std::uint64_t>(next(), base);
+    if (!value) ok_ = false;
+    return value.value_or(0);
+  }
+  Uid uid() {
+    const auto value = ascii::to_number<std::uint32_t>(next());
+    if (!value) ok_ = false;
+    return {value.value_or(0)};
+  }
+  ModSeq modseq() { return {number()}; }
+  void flags(Flags& flags, bool& old) {
+    const auto letters = next();
+    for (const auto& [letter, flag] : kLetters) {
+      flags.set(flag, letters.find(letter) != std::string_view::npos);
+    }
+    old = letters.find('O') != std::string_view::npos;
+    flags.keywords.clear();
+    while (!at_end()) flags.set_keyword(text());
+  }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+bool apply_message(State& state, Words& in) {
+  Entry entry;
+  entry.uid = in.uid();
+  entry.modseq = in.modseq();
+  entry.date = WallTime{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
+  entry.size = in.number();
+  entry.key = in.text();
+  in.flags(entry.flags, entry.old);
+  if (!in.ok()) return false;
+  state.last = std::max(state.last, entry.modseq);
+  state.uid_next = std::max(state.uid_next, Uid{entry.uid.value + 1});
+  state.messages[entry.uid] = std::move(entry);
+  return true;
+}
+
+bool apply_flags(State& state, Words& in, bool pending) {
+  const Uid uid = in.uid();
+  const ModSeq modseq = in.modseq();
+  Flags flags;
+  bool old = false;
+  in.flags(flags, old);
+  if (!in.ok()) return false;
+  state.last = std::max(state.last, modseq);
+  const auto found = state.messages.find(uid);
+  if (found == state.messages.end()) return true;
+  found->second.modseq = modseq;
+  found->second.flags = std::move(flags);
+  found->second.old = old;
+  found->second.pending = pending;
+  return true;
+}
+
+bool apply_removal(State& state, Words& in, bool really) {
+  const Uid uid = in.uid();
+  const ModSeq modseq = in.modseq();
+  if (!in.ok()) return false;
+  state.last = std::max(state.last, modseq);
+  auto found = state.messages.extract(uid);
+  if (!found.empty()) {
+    state.vanished.emplace_back(modseq, uid);
+    if (!really) state.doomed.insert(std::move(found));
+  }
+  if (really) state.doomed.erase(uid);
+  return true;
+}
+
+bool apply_intent(State& state, Words& in, bool prepared) {
+  Intent intent;
+  intent.id = in.text();
+  intent.may_be_retried = in.next() == "retry";
+  if (prepared) {
+    intent.file = in.text();
+  } else {
+    intent.inode = in.number();
+    intent.at = in.number();
+    intent.heal = in.number();
+    intent.length = in.number();
+    intent.hash = in.number(16);
+    intent.body_hash = in.number(16);
+  }
+  if (!in.ok()) return false;
+  state.done.erase(intent.id);
+  state.intents[intent.id] = std::move(intent);
+  return true;
+}
+
+bool apply_one(State& state, std::string_view op) {
+  Words in{op};
+  const auto verb = in.next();
+  if (verb == "uid") return apply_message(state, in);
+  if (verb == "flags") return apply_flags(state, in, true);
+  if (verb == "stored") return apply_flags(state, in, false);
+  if (verb == "expunge") return apply_removal(state, in, false);
+  if (verb == "gone") return apply_removal(state, in, true);
+  if (verb == "intent") return apply_intent(state, in, false);
+  if (verb == "prepared") return apply_intent(state, in, true);
+  if (verb == "done") {
+    const std::string id = in.text();
+    Done done{in.number(), in.next() == "retry"};
+    state.intents.erase(id);
+    state.done[id] = done;
+  } else if (verb == "void") {
+    state.intents.erase(in.text());
+  } else if (verb == "rewrite") {
+    state.rewrite = Rewrite{in.number(), in.number(), in.number(), in.number(), in.number(16)};
+  } else if (verb == "rewritten") {
+    state.rewrite.reset();
+  } else if (verb == "floor") {
+    state.floor = in.modseq();
+  } else if (verb == "last") {
+    state.last = std::max(state.last, in.modseq());
+  } else if (verb == "vanished") {
+    const Uid uid = in.uid();
+    state.vanished.emplace_back(in.modseq(), uid);
+  } else if (verb == "forgotten") {
+    state.forgotten = in.modseq();
+  } else if (verb == "uidnext") {
+    state.uid_next = std::max(state.uid_next, in.uid());
+  } else if (verb == "uidvalidity") {
+    const UidValidity value{in.uid().value};
+    if (value != state.uid_validity && state.uid_validity.value != 0) {
+      // Other UIDs altogether: nothing known under the old ones holds.
+      state.messages.clear();
+      state.doomed.clear();
+      state.vanished.clear();
+      state.forgotten = state.last;
+      state.uid_next = {1};
+    }
+    state.uid_validity = value;
+  } else if (verb == "mailbox_id") {
+    state.mailbox_id = in.text();
+  } else if (verb == "boot") {
+    state.boot = in.text();
+  }
+  return in.ok();
+}
+
+}  // namespace
+
+bool State::apply(std::string_view line) {
+  bool ok = true;
+  while (!line.empty()) {
+    const auto tab = line.find('\t');
+    ok = apply_one(*this, line.substr(0, tab)) && ok;
+    line.remove_prefix(tab == std::string_view::npos ? line.size() : tab + 1);
+  }
+  return ok;
+}
+
+void Ops::begin(std::string_view verb) {
+  if (!line_.empty()) line_ += '\t';
+  line_ += verb;
+}
+
+void Ops::word(std::string_view text) {
+  line_ += ' ';
+  if (text.empty()) line_ += '%';
+  for (const char c : text) {
+    if (ascii::is_visible(c) && c != '%') {
+      line_ += c;
+    } else {
+      line_ += '%' + ascii::to_hex(std::string_view{&c, 1});
+    }
+  }
+}
+
+void Ops::number(std::uint64_t value) { (line_ += ' ') += std::to_string(value); }
+
+void Ops::flag_words(const Flags& flags, bool old) {
+  line_ += ' ';
+  const auto before = line_.size();
+  for (const auto& [letter, flag] : kLetters) {
+    if (flags.has(flag)) line_ += letter;
+  }
+  if (old) line_ += 'O';
+  if (line_.size() == before) line_ += '-';
+  for (const auto& keyword : flags.keywords) word(keyword);
+}
+
+namespace {
+std::string hex(std::uint64_t value) {
+  std::array<char, 16> digits{};
+  return {digits.begin(), std::to_chars(digits.begin(), digits.end(), value, 16).ptr};
+}
+}  // namespace
+
+void Ops::header() {
+  begin("tubepost-state");
+  number(1);
+}
+void Ops::uid_validity(UidValidity value) {
+  begin("uidvalidity");
+  number(value.value);
+}
+void Ops::uid_next(Uid value) {
+  begin("uidnext");
+  number(value.value);
+}
+void Ops::mailbox_id(std::string_view id) {
+  begin("mailbox_id");
+  word(id);
+}
+void Ops::boot(std::string_view id) {
+  begin("boot");
+  word(id);
+}
+void Ops::floor(ModSeq value) {
+  begin("floor");
+  number(value.value);
+}
+void Ops::last(ModSeq value) {
+  begin("last");
+  number(value.value);
+}
+void Ops::forgotten(ModSeq value) {
+  begin("forgotten");
+  number(value.value);
+}
+void Ops::message(const Entry& entry) {
+  begin("uid");
+  number(entry.uid.value);
+  number(entry.modseq.value);
+  number(static_cast<std::uint64_t>(entry.date.time_since_epoch().count()));
+  number(entry.size);
+  word(entry.key);
+  flag_words(entry.flags, entry.old);
+}
+void Ops::flags(Uid uid, ModSeq modseq, const Flags& flags, bool old) {
+  begin("flags");
+  number(uid.value);
+  number(modseq.value);
+  flag_words(flags, old);
+}
+void Ops::stored(Uid uid, ModSeq modseq, const Flags& flags, bool old) {
+  begin("stored");
+  number(uid.value);
+  number(modseq.value);
+  flag_words(flags, old);
+}
+void Ops::expunge(Uid uid, ModSeq modseq) {
+  begin("expunge");
+  number(uid.value);
+  number(modseq.value);
+}
+void Ops::gone(Uid uid, ModSeq modseq) {
+  begin("gone");
+  number(uid.value);
+  number(modseq.value);
+}
+void Ops::intent(const Intent& intent) {
+  begin(intent.file.empty() ? "intent" : "prepared");
+  word(intent.id);
+  word(intent.may_be_retried ? "retry" : "once");
+  if (!intent.file.empty()) {
+    word(intent.file);
+    return;
+  }
+  number(intent.inode);
+  number(intent.at);
+  number(intent.heal);
+  number(intent.length);
+  word(hex(intent.hash));
+  word(hex(intent.body_hash));
+}
+void Ops::done(std::string_view id, const Done& done) {
+  begin("done");
+  word(id);
+  number(done.seconds);
+  word(done.may_be_retried ? "retry" : "once");
+}
+void Ops::abandon(std::string_view id) {
+  begin("void");
+  word(id);
+}
+void Ops::rewrite(const Rewrite& rewrite) {
+  begin("rewrite");
+  number(rewrite.inode);
+  number(rewrite.begin);
+  number(rewrite.old_end);
+  number(rewrite.new_end);
+  word(hex(rewrite.hash));
+}
+void Ops::rewritten() { begin("rewritten"); }
+
+std::vector<std::string> to_lines(const State& state, std::uint64_t now_seconds,
+                                  std::uint64_t keep_ids_seconds) {
+  std::vector<std::string> lines;
+  Ops ops;
+  const auto flush = [&] {
+    lines.push_back(ops.line());
+    ops.clear();
+  };
+  ops.header();
+  if (state.uid_validity.value != 0) ops.uid_validity(state.uid_validity);
+  ops.uid_next(state.uid_next);
+  ops.mailbox_id(state.mailbox_id);
+  ops.boot(state.boot);
+  ops.floor(state.floor);
+  ops.last(state.last);
+  std::vector<std::pair<ModSeq, Uid>> vanished;
+  std::map<Uid, ModSeq> doomed;
+  for (const auto& [uid, entry] : state.doomed) doomed[uid] = entry.modseq;
+  for (const auto& [modseq, uid] : state.vanished) {
+    if (const auto found = doomed.find(uid); found != doomed.end()) {
+      found->second = modseq;
+    } else {
+      vanished.emplace_back(modseq, uid);
+    }
+  }
+  std::sort(vanished.begin(), vanished.end());
+  ModSeq forgotten = state.forgotten;
+  if (vanished.size() > kMaxVanished) {
+    const auto first = vanished.end() - static_cast<std::ptrdiff_t>(kMaxVanished);
+    forgotten = std::max(forgotten, std::prev(first)->first);
+    vanished.erase(vanished.begin(), first);
+  }
+  ops.forgotten(forgotten);
+  flush();
+  for (const auto& [uid, entry] : state.messages) {
+    ops.message(entry);
+    if (entry.pending) ops.flags(uid, entry.modseq, entry.flags, entry.old);
+    flush();
+  }
+  for (const auto& [uid, modseq] : doomed) {  // as messages, so that they are found again
+    ops.message(state.doomed.at(uid));
+    ops.expunge(uid, modseq);
+    flush();
+  }
+  for (const auto& [modseq, uid] : vanished) {
+    lines.push_back("vanished " + std::to_string(uid.value) + " " + std::to_string(modseq.value));
+  }
+  for (const auto& [id, done] : state.done) {
+    const auto keep = done.may_be_retried ? keep_ids_seconds : kKeepOnceSeconds;
+    if (done.seconds + keep < now_seconds) continue;
+    ops.done(id, done);
+    flush();
+  }
+  for (const auto& [id, intent] : state.intents) {
+    ops.intent(intent);
+    flush();
+  }
+  if (state.rewrite) {
+    ops.rewrite(*state.rewrite);
+    flush();
+  }
+  return lines;
+}
+
+}  // namespace mail::store

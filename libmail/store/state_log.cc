@@ -1,0 +1,261 @@
+#include "libmail/store/state_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <random>
+
+#include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
+#include "libmail/base/sys.h"
+#include "libmail/store/hash.h"
+
+namespace mail::store {
+namespace {
+
+constexpr std::size_t kSumDigits = 8;
+constexpr std::size_t kChunk = 256UL * 1024;
+constexpr std::size_t kMaxLine = 256UL << 20U;  // octets; a change of a million messages is 60 MB
+constexpr std::uint64_t kFloorAhead = 3'600'000'000;  // microseconds: an hour
+
+std::string checksum(std::string_view text) {
+  auto value = static_cast<std::uint32_t>(hash_of(text));
+  std::string digits(kSumDigits, '0');
+  for (auto at = digits.rbegin(); at != digits.rend(); ++at, value >>= 4U) {
+    *at = "0123456789abcdef"[value & 0xfU];
+  }
+  return digits;
+}
+
+std::string framed(std::string_view line) {
+  std::string out = checksum(line);
+  ((out += ' ') += line) += '\n';
+  return out;
+}
+
+std::string boot_id() {
+  auto text = sys::read_file("/proc/sys/kernel/random/boot_id");
+  return text ? std::string(ascii::trim(*text)) : std::string("unknown");
+}
+
+std::string new_mailbox_id() {
+  std::random_device random;
+  std::string octets;
+  for (int i = 0; i < 16; ++i) octets += static_cast<char>(random() & 0xffU);
+  return "M" + ascii::to_hex(octets);
+}
+
+}  // namespace
+
+void release_lock(const FileDescriptor& fd) {
+  struct ::flock request {};
+  request.l_type = F_UNLCK;
+  request.l_whence = SEEK_SET;
+  static_cast<void>(::fcntl(fd.get(), F_OFD_SETLK, &request));
+}
+
+std::string parent_directory(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> make_private_directories(const std::string& path) {
+  if (path.empty() || sys::exists(path)) return {};
+  const std::string parent = parent_directory(path);
+  if (parent != path) TRY(make_private_directories(parent));
+  if (auto made = sys::mkdir(path, 0700); !made && made.error().code != Errc::Exists) return made;
+  return sys::fsync_directory(parent);
+}
+
+void StateLog::forget() {
+  state_ = State{};
+  offset_ = 0;
+  size_when_compacted_ = 0;
+  is_damaged_ = false;
+  ++generation_;
+}
+
+Result<bool> StateLog::is_current() {
+  if (!fd_.is_open()) return false;
+  const auto named = sys::stat(path_);
+  if (!named) {
+    if (named.error().code == Errc::NotFound) return false;
+    return fail(named.error());
+  }
+  const auto ours = TRY(sys::fstat(fd_));
+  return named->st_ino == ours.st_ino && named->st_dev == ours.st_dev;
+}
+
+Result<void> StateLog::open_and_lock() {
+  for (;;) {
+    if (!TRY(is_current())) {
+      forget();
+      auto opened = sys::open(path_, O_RDWR | O_NOFOLLOW);
+      if (!opened && opened.error().code == Errc::NotFound) {
+        TRY(make_private_directories(parent_directory(path_)));
+        opened = sys::open(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+      }
+      if (!opened) return fail(opened.error());
+      fd_ = std::move(*opened);
+    }
+    TRY(sys::lock(fd_, sys::Lock::Exclusive, options_.lock_timeout, path_));
+    if (TRY(is_current())) return {};
+    release_lock(fd_);
+  }
+}
+
+Result<StateLog::Guard> StateLog::lock() {
+  if (depth_ > 0) return Guard{*this};
+  TRY(open_and_lock());
+  Guard guard{*this};
+  TRY(replay());
+  const auto status = TRY(sys::fstat(fd_));
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  // A half-written last line was never acknowledged. Nobody is writing it: we hold the lock.
+  if (size > offset_) TRY(sys::truncate(fd_, offset_));
+  if (offset_ == 0) TRY(begin_log());
+  return guard;
+}
+
+// The directory is durable before the first line, so whoever finds a line may rely on the name.
+Result<void> StateLog::begin_log() {
+  TRY(sys::fsync_directory(parent_directory(path_)));
+  Ops ops;
+  ops.header();
+  ops.mailbox_id(new_mailbox_id());
+  ops.boot(boot_id());
+  return write(ops, false);
+}
+
+void StateLog::release() {
+  if (--depth_ == 0) release_lock(fd_);
+}
+
+Result<void> StateLog::catch_up() {
+  if (depth_ > 0) return {};
+  if (!TRY(is_current())) {
+    forget();
+    fd_.reset();
+    auto opened = sys::open(path_, O_RDWR | O_NOFOLLOW);
+    if (!opened && opened.error().code == Errc::NotFound) return {};
+    if (!opened) return fail(opened.error());
+    fd_ = std::move(*opened);
+  }
+  return replay();
+}
+
+Result<void> StateLog::replay() {
+  std::string buffer;
+  std::uint64_t read_upto = offset_;
+  for (;;) {
+    const std::size_t have = buffer.size();
+    buffer.resize(have + kChunk);
+    const std::size_t got = TRY(sys::pread(fd_, std::span(buffer).subspan(have), read_upto));
+    buffer.resize(have + got);
+    read_upto += got;
+    std::size_t begin = 0;
+    for (;;) {
+      const auto end = buffer.find('\n', begin);
+      if (end == std::string::npos) break;
+      const auto line = std::string_view{buffer}.substr(begin, end - begin);
+      begin = end + 1;
+      const bool whole = line.size() > kSumDigits && line.at(kSumDigits) == ' ' &&
+                         checksum(line.substr(kSumDigits + 1)) == line.substr(0, kSumDigits);
+      if (!whole || !state_.apply(line.substr(kSumDigits + 1))) {
+        log::warning("state log " + log::escape(path_) + ": damaged line at octet " +
+                     std::to_string(offset_) + " passed over");
+        is_damaged_ = true;
+      }
+      offset_ += line.size() + 1;
+      ++generation_;
+      needs_sync_ = true;
+    }
+    buffer.erase(0, begin);
+    if (got == 0 || buffer.size() > kMaxLine) return {};
+  }
+}
+
+Result<void> StateLog::write(const Ops& ops, bool durable) {
+  if (ops.empty()) return {};
+  const std::string line = framed(ops.line());
+  auto written = sys::pwrite_all(fd_, line, offset_);
+  if (written && durable) written = sys::fdatasync(fd_, path_);
+  if (!written) {
+    static_cast<void>(sys::truncate(fd_, offset_));
+    return written;
+  }
+  needs_sync_ = needs_sync_ && !durable;
+  offset_ += line.size();
+  ++generation_;
+  state_.apply(ops.line());
+  if (offset_ > options_.compact_above && offset_ > 3 * size_when_compacted_) {
+    // The line stands; a compaction that fails is tried again with the next one.
+    if (auto compacted = compact(); !compacted) {
+      log::warning("state log " + log::escape(path_) + ": " + compacted.error().log_text);
+      size_when_compacted_ = offset_;
+    }
+  }
+  return {};
+}
+
+Result<void> StateLog::sync() {
+  if (!needs_sync_ || !fd_.is_open()) return {};
+  TRY(sys::fdatasync(fd_, path_));
+  needs_sync_ = false;
+  return {};
+}
+
+Result<void> StateLog::compact() {
+  const std::string temporary = path_ + ".new";
+  auto fresh = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY(sys::lock(fresh, sys::Lock::Exclusive, options_.lock_timeout, temporary));
+  const auto now = clock_.now().time_since_epoch() / std::chrono::seconds(1);
+  const auto keep = std::chrono::duration_cast<std::chrono::seconds>(options_.keep_ids).count();
+  std::string text;
+  std::uint64_t size = 0;
+  const auto flush = [&]() -> Result<void> {
+    TRY(sys::pwrite_all(fresh, text, size));
+    size += text.size();
+    text.clear();
+    return {};
+  };
+  for (const auto& line : to_lines(state_, static_cast<std::uint64_t>(now),
+                                   static_cast<std::uint64_t>(keep))) {
+    text += framed(line);
+    if (text.size() > kChunk) TRY(flush());
+  }
+  TRY(flush());
+  TRY(sys::fsync(fresh, temporary));
+  if (is_damaged_) {  // what could not be read is kept for a person to look at
+    const auto seconds = std::to_string(now);
+    static_cast<void>(sys::link(path_, path_ + ".damaged-" + seconds));
+  }
+  TRY(sys::rename(temporary, path_));
+  // From here on the old file has no name: go on with the new one whatever happens.
+  fd_ = std::move(fresh);
+  offset_ = size_when_compacted_ = size;
+  is_damaged_ = false;
+  ++generation_;
+  return sys::fsync_directory(parent_directory(path_));
+}
+
+ModSeq StateLog::next_modseq(Ops& ops) {
+  ModSeq last = state_.last;
+  const std::string boot = boot_id();
+  if (boot != state_.boot) {
+    // Lines of before may be lost with the power: go above anything they may have told.
+    last = std::max(last, state_.floor);
+    ops.boot(boot);
+  }
+  const auto now = clock_.now().time_since_epoch().count();
+  const auto micros = now > 0 ? static_cast<std::uint64_t>(now) : 0;
+  const ModSeq next{std::max(last.value + 1, micros)};
+  if (next > state_.floor) ops.floor(ModSeq{next.value + kFloorAhead});
+  return next;
+}
+
+}  // namespace mail::store

@@ -1,0 +1,93 @@
+// StateLog: the durable text log beside a mailbox (docs/state-log.md), replayed into a State. Several
+// processes share it: writers hold an OFD lock on it, readers need none.
+//
+// A line is `CHECKSUM SP OPERATIONS LF`; a half-written last line is cut by the next writer, a
+// damaged one elsewhere is passed over and told in the log. Compaction writes a new file, makes it
+// durable, renames, and makes the directory durable before a line goes into it.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "libmail/base/clock.h"
+#include "libmail/base/file_descriptor.h"
+#include "libmail/base/result.h"
+#include "libmail/store/state.h"
+
+namespace mail::store {
+
+struct StateLogOptions {
+  std::chrono::milliseconds lock_timeout{10'000};
+  // `done` lines of queued deliveries are kept so long: maximal_queue_lifetime and a day.
+  std::chrono::hours keep_ids{6 * 24};
+  std::uint64_t compact_above = 256UL * 1024;  // octets
+};
+
+class StateLog {
+ public:
+  StateLog(std::string path, const Clock& clock, StateLogOptions options)
+      : path_(std::move(path)), clock_(clock), options_(options) {}
+
+  // Held until destroyed. Locks nest.
+  class Guard {
+   public:
+    explicit Guard(StateLog& log) : log_(&log) { ++log.depth_; }
+    Guard(Guard&& other) noexcept : log_(std::exchange(other.log_, nullptr)) {}
+    Guard& operator=(Guard&&) = delete;
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() {
+      if (log_ != nullptr) log_->release();
+    }
+
+   private:
+    StateLog* log_;
+  };
+
+  // Makes the file and its directory if they are missing, locks, and catches up.
+  Result<Guard> lock();
+  // Reads what others have added. A missing log is an empty State.
+  Result<void> catch_up();
+  // Under the lock. `durable`: on disk when it returns. Nothing has changed if it fails.
+  Result<void> write(const Ops& ops, bool durable);
+  // What others wrote is visible but perhaps not durable; concluding from it needs this first.
+  Result<void> sync();
+  // Next MODSEQ, for the line that `ops` becomes (RFC 7162); under the lock.
+  ModSeq next_modseq(Ops& ops);
+
+  [[nodiscard]] const State& state() const { return state_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // Grows with each line replayed or written, and changes when everything was read anew.
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+ private:
+  void release();
+  Result<void> open_and_lock();
+  Result<bool> is_current();  // whether the name still leads to our descriptor
+  Result<void> begin_log();   // first lines of a new file
+  Result<void> replay();
+  Result<void> compact();
+  void forget();
+
+  std::string path_;
+  const Clock& clock_;
+  StateLogOptions options_;
+  FileDescriptor fd_;
+  State state_;
+  std::uint64_t offset_ = 0;  // replayed so far
+  std::uint64_t generation_ = 0;
+  std::uint64_t size_when_compacted_ = 0;
+  int depth_ = 0;
+  bool needs_sync_ = false;
+  bool is_damaged_ = false;
+};
+
+// Releases an OFD lock without an error to report; no fault point, for destructors.
+void release_lock(const FileDescriptor& fd);
+
+// mkdir -p, 0700, each new name durable.
+Result<void> make_private_directories(const std::string& path);
+
+std::string parent_directory(const std::string& path);
+
+}  // namespace mail::store

@@ -1,0 +1,356 @@
+// What every MailStore and Mailbox promises (mail_store.h, mailbox.h). Each implementation's own test
+// instantiates it.
+#include "tests/store/conformance.h"
+
+namespace mail::store {
+
+TEST_P(StoreConformance, MissingInboxIsEmpty) {
+  EXPECT_TRUE(all(*inbox_).empty());
+  const auto status = expect_ok(inbox_->status());
+  EXPECT_NE(status.uid_validity.value, 0U);
+  EXPECT_GE(status.uid_next.value, 1U);
+}
+
+TEST_P(StoreConformance, AppendsAndReadsBothViews) {
+  const Uid uid = add(*inbox_, kMessage);
+  const auto found = all(*inbox_);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].uid, uid);
+  EXPECT_EQ(body(*inbox_, uid, View::Stored), kMessage);
+  const std::string wire = "From: ann@example.org\r\nSubject: one\r\n\r\nHello\r\nthere\r\n";
+  EXPECT_EQ(body(*inbox_, uid, View::Wire), wire);
+  EXPECT_EQ(found[0].size, wire.size());
+  EXPECT_EQ(body(*reopened(), uid, View::Wire), wire);
+}
+
+TEST_P(StoreConformance, CrlfInIsCrlfOnTheWire) {
+  const std::string wire = "Subject: two\r\n\r\nHello\r\n";
+  const Uid uid = add(*inbox_, wire);
+  EXPECT_EQ(body(*inbox_, uid, View::Wire), wire);
+  EXPECT_EQ(all(*inbox_)[0].size, wire.size());
+}
+
+TEST_P(StoreConformance, ReadsRangesInAnyOrder) {
+  std::string text = "Subject: long\n\n";
+  for (int i = 0; i < 60'000; ++i) text += "line " + std::to_string(i) + "\n";
+  const Uid uid = add(*inbox_, text);
+  const auto reader = expect_ok(inbox_->open(uid, View::Wire));
+  const std::string whole = expect_ok(read_all(*reader));
+  ASSERT_EQ(whole.size(), reader->size());
+  for (const std::uint64_t at : {whole.size() - 10, 0UL, 5UL, 400'000UL, 65'536UL, 65'535UL, 700'001UL}) {
+    std::string piece(20, '\0');
+    std::size_t have = 0;
+    while (have < piece.size()) {
+      const auto got =
+          expect_ok(reader->read(at + have, std::span(piece).subspan(have)));
+      if (got == 0) break;
+      have += got;
+    }
+    EXPECT_EQ(piece.substr(0, have), whole.substr(at, 20)) << at;
+  }
+  std::string nothing(4, 'x');
+  EXPECT_EQ(expect_ok(reader->read(whole.size(), nothing)), 0U);
+}
+
+TEST_P(StoreConformance, KeepsFlagsAndKeywords) {
+  const Uid uid = add(*inbox_, kMessage);
+  Flags flags;
+  flags.set(Flag::Seen);
+  flags.set(Flag::Flagged);
+  flags.set_keyword("$Forwarded");
+  flags.set_keyword("work");
+  const auto changes = expect_ok(inbox_->change(set_flags(uid, flags)));
+  ASSERT_EQ(changes.messages.size(), 1U);
+  EXPECT_EQ(changes.messages[0].flags, flags);
+  EXPECT_EQ(all(*reopened())[0].flags, flags);
+  expect_ok(inbox_->fold());
+  EXPECT_EQ(all(*inbox_)[0].flags, flags);
+  EXPECT_EQ(all(*reopened())[0].flags, flags);
+  EXPECT_EQ(body(*inbox_, uid, View::Wire), to_wire(kMessage));
+  Flags none;
+  expect_ok(inbox_->change(set_flags(uid, none)));
+  expect_ok(inbox_->fold());
+  EXPECT_EQ(all(*reopened())[0].flags, none);
+}
+
+TEST_P(StoreConformance, EverySystemFlagSurvives) {
+  for (const Flag flag : {Flag::Seen, Flag::Answered, Flag::Flagged, Flag::Deleted, Flag::Draft}) {
+    Flags flags;
+    flags.set(flag);
+    const Uid uid = add(*inbox_, kMessage);
+    expect_ok(inbox_->change(set_flags(uid, flags)));
+    expect_ok(inbox_->fold());
+    EXPECT_EQ(all(*reopened()).back().flags, flags) << static_cast<int>(flag);
+    EXPECT_EQ(body(*inbox_, uid, View::Wire), to_wire(kMessage));
+  }
+}
+
+TEST_P(StoreConformance, RecentGoesOnce) {
+  const Uid uid = add(*inbox_, kMessage);
+  EXPECT_FALSE(all(*inbox_)[0].old);
+  expect_ok(inbox_->change(
+      [&](Snapshot) { return std::vector<Change>{{uid, std::nullopt, true, false}}; }));
+  EXPECT_TRUE(all(*inbox_)[0].old);
+  EXPECT_TRUE(all(*reopened())[0].old);
+  expect_ok(inbox_->fold());
+  EXPECT_TRUE(all(*reopened())[0].old);
+}
+
+TEST_P(StoreConformance, AppendTakesFlagsAndDate) {
+  AppendOptions options;
+  options.flags.set(Flag::Seen);
+  options.flags.set_keyword("todo");
+  options.internal_date = WallTime{std::chrono::seconds{1'502'794'926}};
+  add(*inbox_, kMessage, options);
+  const auto info = all(*reopened())[0];
+  EXPECT_EQ(info.flags, options.flags);
+  EXPECT_EQ(info.internal_date, options.internal_date);
+}
+
+TEST_P(StoreConformance, ExpungeIsFinal) {
+  const Uid first = add(*inbox_, "Subject: 1\n\none\n");
+  const Uid second = add(*inbox_, "Subject: 2\n\ntwo\n");
+  const Uid third = add(*inbox_, "Subject: 3\n\nthree\n");
+  const auto changes = expect_ok(inbox_->change(expunge({second})));
+  EXPECT_EQ(changes.vanished, std::vector<Uid>{second});
+  EXPECT_EQ(inbox_->open(second, View::Wire).error().code, Errc::NotFound);
+  EXPECT_EQ(body(*inbox_, first), "Subject: 1\n\none\n");
+  EXPECT_EQ(body(*inbox_, third), "Subject: 3\n\nthree\n");
+  const auto again = reopened();
+  EXPECT_EQ(all(*again).size(), 2U);
+  expect_ok(again->fold());
+  EXPECT_EQ(bodies(*again),
+            (std::vector<std::string>{"Subject: 1\n\none\n", "Subject: 3\n\nthree\n"}));
+  // The highest UID expunged is not given again (RFC 9051 section 2.3.1.1).
+  expect_ok(again->change(expunge({third})));
+  expect_ok(again->fold());
+  EXPECT_GT(add(*again, kMessage), third);
+}
+
+TEST_P(StoreConformance, ExpungeOfAllLeavesAnEmptyMailbox) {
+  std::vector<Uid> uids;
+  for (int i = 0; i < 5; ++i) uids.push_back(add(*inbox_, kMessage));
+  expect_ok(inbox_->change(expunge(uids)));
+  expect_ok(inbox_->fold());
+  EXPECT_TRUE(all(*reopened()).empty());
+}
+
+TEST_P(StoreConformance, SinceTellsDifferences) {
+  const Uid first = add(*inbox_, kMessage);
+  const Uid second = add(*inbox_, kMessage);
+  auto changes = expect_ok(inbox_->since(ModSeq{0}));
+  EXPECT_TRUE(changes.complete);
+  const auto start = changes.upto;
+  changes = expect_ok(inbox_->since(start));
+  EXPECT_TRUE(changes.messages.empty());
+  EXPECT_TRUE(changes.vanished.empty());
+  Flags seen;
+  seen.set(Flag::Seen);
+  const auto other = reopened();
+  expect_ok(other->change(set_flags(second, seen)));
+  changes = expect_ok(inbox_->since(start));
+  EXPECT_FALSE(changes.complete);
+  ASSERT_EQ(changes.messages.size(), 1U);
+  EXPECT_EQ(changes.messages[0].uid, second);
+  EXPECT_EQ(changes.messages[0].flags, seen);
+  EXPECT_GT(changes.messages[0].modseq, start);
+  const auto middle = changes.upto;
+  expect_ok(other->change(expunge({first})));
+  const Uid third = add(*other, kMessage);
+  changes = expect_ok(inbox_->since(middle));
+  EXPECT_EQ(changes.vanished, std::vector<Uid>{first});
+  ASSERT_EQ(changes.messages.size(), 1U);
+  EXPECT_EQ(changes.messages[0].uid, third);
+  EXPECT_GE(changes.upto, changes.messages[0].modseq);
+}
+
+TEST_P(StoreConformance, ModSeqsAscendThoughTheClockStepsBack) {
+  add(*inbox_, kMessage);
+  const auto before = expect_ok(inbox_->since(ModSeq{0})).upto;
+  fixture_->clock().step_wall_clock(-std::chrono::hours(48));
+  const auto other = reopened();
+  const Uid uid = add(*other, kMessage);
+  const auto changes = expect_ok(inbox_->since(before));
+  ASSERT_EQ(changes.messages.size(), 1U);
+  EXPECT_EQ(changes.messages[0].uid, uid);
+  EXPECT_GT(changes.messages[0].modseq, before);
+}
+
+TEST_P(StoreConformance, IdentityIsStable) {
+  const Uid first = add(*inbox_, kMessage);
+  const Uid second = add(*inbox_, kMessage);
+  EXPECT_LT(first, second);
+  const auto status = expect_ok(inbox_->status());
+  EXPECT_GT(status.uid_next, second);
+  const auto other = reopened();
+  const auto again = expect_ok(other->status());
+  EXPECT_EQ(again.uid_validity, status.uid_validity);
+  EXPECT_EQ(again.uid_next, status.uid_next);
+  EXPECT_EQ(again.mailbox_id, status.mailbox_id);
+  EXPECT_FALSE(again.mailbox_id.empty());
+  const auto found = all(*other);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].uid, first);
+  EXPECT_EQ(found[1].uid, second);
+  EXPECT_EQ(found, all(*inbox_));
+}
+
+TEST_P(StoreConformance, DeliveryIsIdempotent) {
+  AppendOptions options;
+  options.delivery_id = "4B2F/1";
+  for (const bool retried : {true, false}) {
+    options.may_be_retried = retried;
+    options.delivery_id += 'x';
+    StringSource source{kMessage};
+    EXPECT_FALSE(expect_ok(inbox_->append(source, options)).was_stored_before);
+    expect_ok(source.rewind());
+    EXPECT_TRUE(expect_ok(inbox_->append(source, options)).was_stored_before);
+    expect_ok(source.rewind());
+    EXPECT_TRUE(expect_ok(reopened()->append(source, options)).was_stored_before);
+  }
+  EXPECT_EQ(bodies(*inbox_), (std::vector<std::string>{kMessage, kMessage}));
+}
+
+TEST_P(StoreConformance, NoGoStoresNothing) {
+  AppendOptions options;
+  options.delivery_id = "once";
+  options.go = [] { return false; };
+  StringSource source{kMessage};
+  EXPECT_EQ(inbox_->append(source, options).error().code, Errc::InUse);
+  EXPECT_TRUE(all(*inbox_).empty());
+  options.go = [] { return true; };
+  expect_ok(source.rewind());
+  EXPECT_FALSE(expect_ok(inbox_->append(source, options)).was_stored_before);
+  EXPECT_EQ(all(*inbox_).size(), 1U);
+}
+
+TEST_P(StoreConformance, TwoOpenersSeeEachOther) {
+  const auto other = reopened();
+  const Uid first = add(*inbox_, "Subject: a\n\na\n");
+  const Uid second = add(*other, "Subject: b\n\nb\n");
+  EXPECT_LT(first, second);
+  EXPECT_EQ(bodies(*inbox_), bodies(*other));
+  EXPECT_EQ(bodies(*inbox_).size(), 2U);
+  const auto reader = expect_ok(inbox_->open(second, View::Stored));
+  expect_ok(other->change(expunge({first})));
+  expect_ok(other->fold());
+  // Octets have moved in an mbox: the reader still gives its own message.
+  EXPECT_EQ(expect_ok(read_all(*reader)), "Subject: b\n\nb\n");
+  EXPECT_EQ(bodies(*inbox_), std::vector<std::string>{"Subject: b\n\nb\n"});
+}
+
+TEST_P(StoreConformance, ChangeIsOneStep) {
+  std::vector<Uid> uids;
+  for (int i = 0; i < 20; ++i) uids.push_back(add(*inbox_, kMessage));
+  const auto other = reopened();
+  const auto before = expect_ok(other->since(ModSeq{0})).upto;
+  // The edit sees everything, and what it wishes for messages that are not there is left out.
+  const auto changes = expect_ok(inbox_->change([&](Snapshot snapshot) {
+    EXPECT_EQ(snapshot.size(), uids.size());
+    std::vector<Change> wishes;
+    for (const auto& info : snapshot) {
+      Flags flags = info.flags;
+      flags.set(Flag::Deleted);
+      wishes.push_back({info.uid, flags, true, false});
+    }
+    wishes.push_back({Uid{4'000'000'000U}, Flags{}, false, true});
+    return wishes;
+  }));
+  EXPECT_EQ(changes.messages.size(), uids.size());
+  EXPECT_TRUE(changes.vanished.empty());
+  EXPECT_EQ(expect_ok(other->since(before)).messages, changes.messages);
+  // Nothing new: nothing changes.
+  const auto none = expect_ok(inbox_->change([&](Snapshot snapshot) {
+    return std::vector<Change>{{snapshot[0].uid, snapshot[0].flags, true, false}};
+  }));
+  EXPECT_TRUE(none.messages.empty());
+}
+
+TEST_P(StoreConformance, FromLineNamesSenderAndDate) {
+  AppendOptions options;
+  options.envelope_sender = "ann@example.org";
+  options.internal_date = WallTime{std::chrono::seconds{1'502'794'926}};
+  const Uid uid = add(*inbox_, "Return-Path: <ann@example.org>\n" + kMessage, options);
+  const auto line = expect_ok(inbox_->from_line(uid));
+  EXPECT_THAT(line, testing::StartsWith("From ann@example.org  "));
+  EXPECT_THAT(line, testing::EndsWith("2017"));
+}
+
+TEST_P(StoreConformance, SecondExclusiveOpenerIsRefused) {
+  expect_ok(inbox_->lock_exclusively());
+  {
+    const auto other = reopened();
+    EXPECT_EQ(other->lock_exclusively().error().code, Errc::InUse);
+  }
+  inbox_.reset();
+  expect_ok(reopened()->lock_exclusively());
+}
+
+TEST_P(StoreConformance, CreatesListsRenamesRemoves) {
+  expect_ok(store_->create("Sent"));
+  EXPECT_EQ(store_->create("Sent").error().code, Errc::Exists);
+  expect_ok(store_->create("Lists/K\u00f6ln"));
+  const auto names = [&] {
+    std::vector<std::string> found;
+    for (const auto& entry : expect_ok(store_->list())) {
+      if (entry.selectable) found.push_back(entry.name);
+    }
+    return found;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"INBOX", "Lists/K\u00f6ln", "Sent"}));
+  for (const auto& entry : expect_ok(store_->list())) {
+    EXPECT_EQ(entry.has_children, entry.name == "Lists") << entry.name;
+  }
+  auto sent = expect_ok(store_->open("Sent"));
+  const Uid uid = add(*sent, kMessage);
+  const auto status = expect_ok(sent->status());
+  expect_ok(sent->fold());
+  expect_ok(store_->rename("Sent", "Old/Sent"));
+  EXPECT_EQ(names(), (std::vector<std::string>{"INBOX", "Lists/K\u00f6ln", "Old/Sent"}));
+  EXPECT_EQ(store_->open("Sent").error().code, Errc::NotFound);
+  sent = expect_ok(store_->open("Old/Sent"));
+  EXPECT_EQ(body(*sent, uid), kMessage);
+  EXPECT_EQ(expect_ok(sent->status()).mailbox_id, status.mailbox_id);
+  expect_ok(store_->rename("Lists", "Verteiler"));
+  EXPECT_EQ(names(), (std::vector<std::string>{"INBOX", "Old/Sent", "Verteiler/K\u00f6ln"}));
+  EXPECT_EQ(store_->rename("Nothing", "Else").error().code, Errc::NotFound);
+  EXPECT_EQ(store_->rename("Old/Sent", "INBOX").error().code, Errc::Exists);
+  expect_ok(store_->remove("Old/Sent"));
+  EXPECT_EQ(store_->remove("Old/Sent").error().code, Errc::NotFound);
+  EXPECT_EQ(store_->remove("inbox").error().code, Errc::Denied);
+  // Made again under an old name it is another mailbox.
+  expect_ok(store_->create("Old/Sent"));
+  sent = expect_ok(store_->open("Old/Sent"));
+  EXPECT_TRUE(all(*sent).empty());
+  EXPECT_NE(expect_ok(sent->status()).mailbox_id, status.mailbox_id);
+}
+
+TEST_P(StoreConformance, Subscribes) {
+  expect_ok(store_->create("Work"));
+  expect_ok(store_->subscribe("Work", true));
+  other_ = fixture_->open();
+  const auto subscribed = [&](MailStore& store) {
+    std::vector<std::string> found;
+    for (const auto& entry : expect_ok(store.list())) {
+      if (entry.subscribed) found.push_back(entry.name);
+    }
+    return found;
+  };
+  EXPECT_EQ(subscribed(*other_), std::vector<std::string>{"Work"});
+  expect_ok(other_->subscribe("Work", false));
+  EXPECT_TRUE(subscribed(*store_).empty());
+}
+
+TEST_P(StoreConformance, RefusesNames) {
+  for (const std::string name : {"", "..", "a/../b", "/etc/passwd", "~root", "a//b", "a/", "a\nb",
+                                 "\xff\xfe", "../INBOX", "."}) {
+    EXPECT_EQ(store_->create(name).error().code, Errc::Denied) << name;
+    EXPECT_EQ(store_->open(name).error().code, Errc::Denied) << name;
+  }
+  EXPECT_EQ(store_->create(std::string("a\0b", 3)).error().code, Errc::Denied);
+  EXPECT_EQ(store_->create("inbox").error().code, Errc::Exists);
+  EXPECT_EQ(store_->open("Missing").error().code, Errc::NotFound);
+  EXPECT_TRUE(store_->open("inbox").has_value());
+}
+
+}  // namespace mail::store

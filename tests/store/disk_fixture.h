@@ -1,0 +1,69 @@
+// A home directory of its own for each test, and stores over it.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "libmail/base/clock.h"
+#include "libmail/store/mbox/mail_store.h"
+#include "tests/store/conformance.h"
+
+namespace mail::store {
+
+class TemporaryHome {
+ public:
+  TemporaryHome() {
+    std::string pattern = std::filesystem::temp_directory_path() / "tubepost-store-XXXXXX";
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = pattern;
+  }
+  TemporaryHome(const TemporaryHome&) = delete;
+  TemporaryHome& operator=(const TemporaryHome&) = delete;
+  ~TemporaryHome() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+inline void spill(const std::string& path, const std::string& octets) {
+  std::ofstream(path, std::ios::binary) << octets;
+}
+inline void spill_behind(const std::string& path, const std::string& octets) {
+  std::ofstream(path, std::ios::binary | std::ios::app) << octets;
+}
+
+class MboxFixture : public Fixture {
+ public:
+  MboxFixture() {
+    settings_.clock = &clock_;
+    settings_.lock_timeout = std::chrono::milliseconds(300);
+    std::filesystem::create_directory(home_.path() + "/spool");
+  }
+  std::unique_ptr<MailStore> open() override { return open_mbox(); }
+  std::unique_ptr<mbox::MboxMailStore> open_mbox() {
+    return std::make_unique<mbox::MboxMailStore>(
+        Location{Format::Mbox, home_.path() + "/mail", inbox(), {}, {}, "fs"}, std::string{},
+        settings_);
+  }
+  ManualClock& clock() override { return clock_; }
+  [[nodiscard]] std::string inbox() const { return home_.path() + "/spool/boss"; }
+  [[nodiscard]] const std::string& home() const { return home_.path(); }
+
+ protected:
+  TemporaryHome home_;
+  ManualClock clock_{WallTime{std::chrono::seconds{1'700'000'000}}};
+  Settings settings_;
+};
+
+}  // namespace mail::store
