@@ -62,8 +62,9 @@ class LoggedMailbox : public Mailbox {
   FileDescriptor session_lock_;
 };
 
-// A Mailbox that shares its implementation with the readers it has given out, and with other openers
-// in the same process (a second descriptor of our own would conflict with the first one's lock).
+// A Mailbox that shares its implementation with the readers it has given out, and with other
+// openers in the same process (a second descriptor of our own would conflict with the first one's
+// lock).
 class SharedMailbox final : public Mailbox {
  public:
   explicit SharedMailbox(std::shared_ptr<Mailbox> core) : core_(std::move(core)) {}

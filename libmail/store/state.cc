@@ -8,8 +8,8 @@
 namespace mail::store {
 namespace {
 
-constexpr std::uint64_t kKeepOnceSeconds = 3600;    // ids of deliveries nobody tries again
-constexpr std::size_t kMaxVanished = 10'000;        // tombstones kept over a compaction
+constexpr std::uint64_t kKeepOnceSeconds = 3600;  // ids of deliveries nobody tries again
+constexpr std::size_t kMaxVanished = 10'000;      // tombstones kept over a compaction
 
 struct Letter {
   char letter;

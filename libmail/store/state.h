@@ -1,5 +1,6 @@
-// State: what a mailbox's format has no place for, and what is true before it is written there. It is
-// what replaying a state log gives (docs/state-log.md has the grammar). Ops builds one line of it.
+// State: what a mailbox's format has no place for, and what is true before it is written there. It
+// is what replaying a state log gives (docs/state-log.md has the grammar). Ops builds one line of
+// it.
 #pragma once
 
 #include <cstdint>
@@ -88,11 +89,11 @@ class Ops {
   void floor(ModSeq value);
   void last(ModSeq value);
   void forgotten(ModSeq value);
-  void message(const Entry& entry);                                             // uid
-  void flags(Uid uid, ModSeq modseq, const Flags& flags, bool old);            // acknowledged
-  void stored(Uid uid, ModSeq modseq, const Flags& flags, bool old);           // as the format has it
-  void expunge(Uid uid, ModSeq modseq);                                        // acknowledged
-  void gone(Uid uid, ModSeq modseq);                                           // really
+  void message(const Entry& entry);                                   // uid
+  void flags(Uid uid, ModSeq modseq, const Flags& flags, bool old);   // acknowledged
+  void stored(Uid uid, ModSeq modseq, const Flags& flags, bool old);  // as the format has it
+  void expunge(Uid uid, ModSeq modseq);                               // acknowledged
+  void gone(Uid uid, ModSeq modseq);                                  // really
   void intent(const Intent& intent);
   void done(std::string_view id, const Done& done);
   void abandon(std::string_view id);  // void

@@ -223,8 +223,8 @@ Result<void> StateLog::compact() {
     text.clear();
     return {};
   };
-  for (const auto& line : to_lines(state_, static_cast<std::uint64_t>(now),
-                                   static_cast<std::uint64_t>(keep))) {
+  for (const auto& line :
+       to_lines(state_, static_cast<std::uint64_t>(now), static_cast<std::uint64_t>(keep))) {
     text += framed(line);
     if (text.size() > kChunk) TRY(flush());
   }

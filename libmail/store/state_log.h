@@ -1,5 +1,5 @@
-// StateLog: the durable text log beside a mailbox (docs/state-log.md), replayed into a State. Several
-// processes share it: writers hold an OFD lock on it, readers need none.
+// StateLog: the durable text log beside a mailbox (docs/state-log.md), replayed into a State.
+// Several processes share it: writers hold an OFD lock on it, readers need none.
 //
 // A line is `CHECKSUM SP OPERATIONS LF`; a half-written last line is cut by the next writer, a
 // damaged one elsewhere is passed over and told in the log. Compaction writes a new file, makes it

@@ -35,7 +35,8 @@ Result<std::set<std::string>> read_subscriptions(const std::string& path, char s
   }
   std::set<std::string> names;
   for (const auto line : ascii::split(rest, '\n')) {
-    if (!line.empty()) names.insert(from_modified_utf7(replaced(std::string(line), separator, '/')));
+    if (!line.empty())
+      names.insert(from_modified_utf7(replaced(std::string(line), separator, '/')));
   }
   return names;
 }

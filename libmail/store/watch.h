@@ -1,5 +1,5 @@
-// One inotify instance for a mailbox: readable when a watched path may have changed. Where inotify is
-// refused, fd() is -1 and the caller polls.
+// One inotify instance for a mailbox: readable when a watched path may have changed. Where inotify
+// is refused, fd() is -1 and the caller polls.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// What every MailStore and Mailbox promises (mail_store.h, mailbox.h). Each implementation's own test
-// instantiates it.
+// What every MailStore and Mailbox promises (mail_store.h, mailbox.h). Each implementation's own
+// test instantiates it.
 #include "tests/store/conformance.h"
 
 namespace mail::store {
@@ -37,12 +37,12 @@ TEST_P(StoreConformance, ReadsRangesInAnyOrder) {
   const auto reader = expect_ok(inbox_->open(uid, View::Wire));
   const std::string whole = expect_ok(read_all(*reader));
   ASSERT_EQ(whole.size(), reader->size());
-  for (const std::uint64_t at : {whole.size() - 10, 0UL, 5UL, 400'000UL, 65'536UL, 65'535UL, 700'001UL}) {
+  for (const std::uint64_t at :
+       {whole.size() - 10, 0UL, 5UL, 400'000UL, 65'536UL, 65'535UL, 700'001UL}) {
     std::string piece(20, '\0');
     std::size_t have = 0;
     while (have < piece.size()) {
-      const auto got =
-          expect_ok(reader->read(at + have, std::span(piece).subspan(have)));
+      const auto got = expect_ok(reader->read(at + have, std::span(piece).subspan(have)));
       if (got == 0) break;
       have += got;
     }
@@ -88,8 +88,9 @@ TEST_P(StoreConformance, EverySystemFlagSurvives) {
 TEST_P(StoreConformance, RecentGoesOnce) {
   const Uid uid = add(*inbox_, kMessage);
   EXPECT_FALSE(all(*inbox_)[0].old);
-  expect_ok(inbox_->change(
-      [&](Snapshot) { return std::vector<Change>{{uid, std::nullopt, true, false}}; }));
+  expect_ok(inbox_->change([&](Snapshot) {
+    return std::vector<Change>{{uid, std::nullopt, true, false}};
+  }));
   EXPECT_TRUE(all(*inbox_)[0].old);
   EXPECT_TRUE(all(*reopened())[0].old);
   expect_ok(inbox_->fold());

@@ -41,15 +41,13 @@ TEST_F(Mbox, ReadsForeignFiles) {
       {"garbage\nwithout a From_ line\n", {}},
       {from + "A: 1\n\nbody\n\n", {"A: 1\n\nbody\n"}},
       {from + "A: 1\n\nbody\n", {"A: 1\n\nbody\n"}},  // no empty line at the end
-      {from + "A: 1\n\nbody", {"A: 1\n\nbody"}},        // no line end either
-      {from + "A: 1\n\none\n\n" + from + "B: 2\n\ntwo\n\n",
-       {"A: 1\n\none\n", "B: 2\n\ntwo\n"}},
+      {from + "A: 1\n\nbody", {"A: 1\n\nbody"}},      // no line end either
+      {from + "A: 1\n\none\n\n" + from + "B: 2\n\ntwo\n\n", {"A: 1\n\none\n", "B: 2\n\ntwo\n"}},
       {from + "A: 1\n\none\n" + from + "B: 2\n\ntwo\n\n",  // torn apart without an empty line
        {"A: 1\n\none\n", "B: 2\n\ntwo\n"}},
       {from + "A: 1\n\n\n\n\n" + from + "B: 2\n\n", {"A: 1\n\n\n\n", "B: 2\n"}},
       {from + "A: 1\n\nFrom here on it is text\n\n", {"A: 1\n\nFrom here on it is text\n"}},
-      {"From a@b  Sat Aug 15 19:02:06 2017\r\nA: 1\r\n\r\nx\r\n\r\n",
-       {"A: 1\r\n\r\nx\r\n"}},
+      {"From a@b  Sat Aug 15 19:02:06 2017\r\nA: 1\r\n\r\nx\r\n\r\n", {"A: 1\r\n\r\nx\r\n"}},
       // Content-Length lies: it does not hide the next message.
       {from + "Content-Length: 5000\n\nx\n\n" + from + "B: 2\n\ny\n\n",
        {"Content-Length: 5000\n\nx\n", "B: 2\n\ny\n"}},
@@ -86,8 +84,8 @@ TEST_F(Mbox, WritesWhatOthersRead) {
   options.internal_date = WallTime{std::chrono::seconds{1'502'794'926}};
   const auto box = open();
   add(*box, "A: 1\n\nFrom me\n>From you\nno end", options);
-  const auto line = message::format_from_line("ann@example.org",
-                                              message::to_local(*options.internal_date));
+  const auto line =
+      message::format_from_line("ann@example.org", message::to_local(*options.internal_date));
   EXPECT_EQ(file(), line + "A: 1\n\n>From me\n>From you\nno end\n\n");
   EXPECT_EQ(std::filesystem::status(fixture_.inbox()).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
@@ -126,8 +124,9 @@ TEST_F(Mbox, FoldsStatusAndNothingElse) {  // S76: exactly 10 and 11 octets
 
 TEST_F(Mbox, ReadsAndWritesDovecotsFields) {
   const std::string from(kFrom);
-  put(from + "X-IMAPbase: 1500000000 0000000009 work\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: AF\n"
-             "X-Keywords: work\n\none\n\n" +
+  put(from +
+      "X-IMAPbase: 1500000000 0000000009 work\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: AF\n"
+      "X-Keywords: work\n\none\n\n" +
       from + "B: 2\nX-UID: 7\nStatus: O\nX-Status: TD\n\ntwo\n\n");
   const auto box = open();
   const auto messages = all(*box);
@@ -154,8 +153,9 @@ TEST_F(Mbox, ReadsAndWritesDovecotsFields) {
   expect_ok(box->change(set_flags(Uid{3}, first)));
   expect_ok(box->fold());
   EXPECT_EQ(file(),
-            from + "X-IMAPbase: 1500000000 0000000009 work\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: A\n"
-                   "X-Keywords: home work\n\none\n\n" +
+            from +
+                "X-IMAPbase: 1500000000 0000000009 work\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: A\n"
+                "X-Keywords: home work\n\none\n\n" +
                 from + "B: 2\nX-UID: 7\nStatus: O\nX-Status: TD\n\ntwo\n\n");
 }
 

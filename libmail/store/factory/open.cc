@@ -30,8 +30,8 @@ std::string spool_state(const Settings& settings, const auth::Identity& identity
 std::unique_ptr<mbox::MboxMailStore> open_mbox(const Settings& settings,
                                                const auth::Identity& identity,
                                                const Location& location) {
-  return std::make_unique<mbox::MboxMailStore>(
-      location, spool_state(settings, identity, location), settings);
+  return std::make_unique<mbox::MboxMailStore>(location, spool_state(settings, identity, location),
+                                               settings);
 }
 
 }  // namespace
@@ -40,7 +40,8 @@ Result<std::unique_ptr<MailStore>> open_mail_store(const Settings& settings,
                                                    const auth::Identity& identity) {
   const Location location = TRY(location_of(settings, identity));
   if (location.format == Format::Maildir) {
-    return fail(make_error(Errc::Unsupported, {4, 3, 5}, "Maildir is not supported yet"));
+    return fail(
+        make_error(Errc::Unsupported, EnhancedStatus{4, 3, 5}, "Maildir is not supported yet"));
   }
   return open_mbox(settings, identity, location);
 }
@@ -51,7 +52,8 @@ Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
   const Location location = TRY(location_of(settings, identity));
   const auto status = TRY(sys::stat(path));
   if (S_ISDIR(status.st_mode)) {
-    return fail(make_error(Errc::Unsupported, {4, 3, 5}, "Maildir is not supported yet"));
+    return fail(
+        make_error(Errc::Unsupported, EnhancedStatus{4, 3, 5}, "Maildir is not supported yet"));
   }
   Location mboxes = location;
   if (location.format != Format::Mbox) {

@@ -1,5 +1,5 @@
-// Appending to an mbox, and mending what an interrupted append has left. The order of the writes and
-// the names in brackets are those of docs/mbox.md ("Append").
+// Appending to an mbox, and mending what an interrupted append has left. The order of the writes
+// and the names in brackets are those of docs/mbox.md ("Append").
 #include <fcntl.h>
 
 #include <algorithm>
@@ -60,8 +60,8 @@ bool MboxMailbox::has_work_left() const {
 Result<bool> MboxMailbox::is_whole(const Intent& intent, std::uint64_t size) {
   const auto status = TRY(sys::fstat(fd_));
   if (status.st_ino != intent.inode || size < intent.at + intent.length) return false;
-  return TRY(hash_of_range(fd_, intent.at + intent.heal, intent.length - intent.heal)) ==
-         intent.hash;
+  return TRY(hash_of_range(fd_, intent.at + intent.heal, intent.length - intent.heal))
+  == intent.hash;
 }
 
 // [whole-copy] Another program has rewritten the mbox since: the id and the whole body somewhere.
@@ -103,8 +103,8 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
   if (mine != nullptr && same_file && mine->hash() == intent.hash &&
       mine->size() == intent.length - intent.heal && size > intent.at + intent.heal) {
     const std::string heal = TRY(sys::pread_all(fd_, intent.at, intent.heal));
-    const bool healed = std::all_of(heal.begin(), heal.end(),
-                                    [](char c) { return c == '\n' || c == '\0'; });
+    const bool healed =
+        std::all_of(heal.begin(), heal.end(), [](char c) { return c == '\n' || c == '\0'; });
     const std::string before = TRY(healing(intent.at));
     if (healed && before.size() == intent.heal &&
         TRY(mine->is_prefix_or_nul(fd_, intent.at + intent.heal, std::min(size, end)))) {
@@ -200,8 +200,9 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   TRY(record.measure());
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
-  // Deliveries need no UID and so no look at the mailbox; who appends with IMAP is told one. A message
-  // that brings bookkeeping fields of its own must not pass for what this mailbox says of itself.
+  // Deliveries need no UID and so no look at the mailbox; who appends with IMAP is told one. A
+  // message that brings bookkeeping fields of its own must not pass for what this mailbox says of
+  // itself.
   const bool wants_uid =
       options.delivery_id.empty() || options.flags != Flags{} || record.has_bookkeeping();
   Intent intent;
@@ -260,7 +261,10 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   if (auto closed = log_.write(ops, false); !closed) {
     log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
   }
-  if (wants_uid) return Appended{TRY(uid_of_record(intent, options)), false};
+  if (wants_uid) return Appended {
+      TRY(uid_of_record(intent, options))
+      , false
+    };
   return Appended{{}, false};
 }
 

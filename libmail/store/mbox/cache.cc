@@ -134,11 +134,11 @@ void save_cache(const std::string& path, const Cache& cache) {
   const std::string text = std::string(kMagic) + out.out + sum.out;
   // A name of our own, then rename: two writers do not meet in one file.
   const std::string temporary = path + ".tmp" + std::to_string(::getpid());
-  const FileDescriptor fd(::open(temporary.c_str(),
-                                 O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const FileDescriptor fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.is_open()) return;
-  const bool written = ::write(fd.get(), text.data(), text.size()) ==
-                       static_cast<ssize_t>(text.size());
+  const bool written =
+      ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) ::unlink(temporary.c_str());
 }
 

@@ -113,8 +113,8 @@ Result<void> MboxMailbox::fold() {
 void MboxMailbox::take_over(bool /*flags*/, bool expunged) {
   if (!expunged) return;  // flags wait for fold(): a rewrite for each would be too much
   if (auto folded = fold(); !folded) {
-    log::info("mailbox " + log::escape(path_) + ": expunged messages stay, hidden, for now: " +
-              folded.error().log_text);
+    log::info("mailbox " + log::escape(path_) +
+              ": expunged messages stay, hidden, for now: " + folded.error().log_text);
   }
 }
 

@@ -114,7 +114,8 @@ Result<std::unique_ptr<Mailbox>> MboxMailStore::open_file(const std::string& pat
   const auto status = TRY(sys::stat(real));
   if (!S_ISREG(status.st_mode)) return fail(Errc::NotFound, "Not a mailbox");
   const std::string known_as = as_file_name("file:" + real.string());
-  if (known_as.size() <= kMaxMailboxName) return open_at(real, control_ + "/" + known_as + ".state");
+  if (known_as.size() <= kMaxMailboxName)
+    return open_at(real, control_ + "/" + known_as + ".state");
   return open_at(real, control_ + "/file%3A" + std::to_string(hash_of(real.string())) + ".state");
 }
 

@@ -34,8 +34,8 @@ bool same_time(const struct ::timespec& a, const struct ::timespec& b) {
 
 }  // namespace
 
-// A change within the granularity of file times of our look would not show in them: 10 ms at most on
-// a local file system (HZ=100), a second where times have no fraction.
+// A change within the granularity of file times of our look would not show in them: 10 ms at most
+// on a local file system (HZ=100), a second where times have no fraction.
 bool is_settled(const struct ::stat& status, std::chrono::system_clock::time_point looked) {
   const auto time = [](const struct ::timespec& t) {
     return std::chrono::system_clock::time_point{std::chrono::seconds(t.tv_sec) +
@@ -257,8 +257,8 @@ Result<const Found*> MboxMailbox::locate(Uid uid) {
     // While we hold it exclusively it changes only by our own append, which moves nothing.
     if (is_exclusive_ || is_as_looked_at(status)) {
       if (is_settled_ || is_exclusive_) return found;
-      const std::string line = TRY(sys::pread_all(
-          fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
+      const std::string line = TRY(
+          sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
       if (hash_of(line) == found->from_hash) return found;
     }
   }
@@ -308,14 +308,12 @@ Result<std::string> MboxMailbox::from_line(Uid uid) {
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
   const Found* found = TRY(locate(uid));
-  std::string line = TRY(
-      sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
+  std::string line =
+      TRY(sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
   return line;
 }
 
-int MboxMailbox::event_fd() {
-  return watch_.start({path_, log_.path()});
-}
+int MboxMailbox::event_fd() { return watch_.start({path_, log_.path()}); }
 
 }  // namespace mail::store::mbox

@@ -1,5 +1,5 @@
-// One mbox file as a Mailbox (docs/mbox.md). Shared with procmail, mutt, Dovecot: an OFD lock on every
-// look and change, positions believed only while the file is as it was at the last look.
+// One mbox file as a Mailbox (docs/mbox.md). Shared with procmail, mutt, Dovecot: an OFD lock on
+// every look and change, positions believed only while the file is as it was at the last look.
 #pragma once
 
 #include <sys/stat.h>
@@ -61,10 +61,10 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> open_file(sys::Lock kind, Missing missing);
 
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
-  Result<void> look();                       // under the file's lock: scan and reconcile
-  Result<void> forget_all();                 // the file is not there
+  Result<void> look();        // under the file's lock: scan and reconcile
+  Result<void> forget_all();  // the file is not there
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
-  Result<const Found*> locate(Uid uid);      // under the file's lock
+  Result<const Found*> locate(Uid uid);  // under the file's lock
 
   // append.cc
   enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };

@@ -1,5 +1,5 @@
-// Record: the octets that an append puts into an mbox: From_ line, the message with LF line ends and
-// its "From " lines quoted, a last line end if it lacks one, and the separating empty line.
+// Record: the octets that an append puts into an mbox: From_ line, the message with LF line ends
+// and its "From " lines quoted, a last line end if it lacks one, and the separating empty line.
 //
 // It can be made any number of times, a piece at a time; small ones are kept.
 #pragma once

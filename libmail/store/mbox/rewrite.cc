@@ -46,7 +46,8 @@ std::string Rewriter::side_path(const Rewrite& rewrite) const {
   return log_.path() + ".rewrite-" + std::to_string(rewrite.hash);
 }
 
-// The side file: the new octets, one hash of 8 octets for each old block, and one of what is cut off.
+// The side file: the new octets, one hash of 8 octets for each old block, and one of what is cut
+// off.
 Result<Rewrite> Rewriter::make_side_file(std::uint64_t begin, std::uint64_t old_end,
                                          const std::vector<Piece>& pieces) {
   const std::string temporary = log_.path() + ".rewrite.new";
@@ -68,7 +69,8 @@ Result<Rewrite> Rewriter::make_side_file(std::uint64_t begin, std::uint64_t old_
       pending += piece.literal;
       for (std::uint64_t at = piece.begin; piece.from != nullptr && at < piece.end;) {
         const auto want = std::min(kChunk, piece.end - at);
-        const std::string got = TRY(sys::pread_all(*piece.from, at, static_cast<std::size_t>(want)));
+        const std::string got =
+            TRY(sys::pread_all(*piece.from, at, static_cast<std::size_t>(want)));
         if (got.size() != want) return fail(Errc::InUse, "Mailbox changed while it was read");
         pending += got;
         at += want;
@@ -95,8 +97,8 @@ Result<Rewrite> Rewriter::make_side_file(std::uint64_t begin, std::uint64_t old_
   return built;
 }
 
-Result<void> Rewriter::copy(const FileDescriptor& side, const Rewrite& rewrite,
-                            std::uint64_t begin, std::uint64_t end) {
+Result<void> Rewriter::copy(const FileDescriptor& side, const Rewrite& rewrite, std::uint64_t begin,
+                            std::uint64_t end) {
   while (begin < end) {
     const auto want = std::min(kChunk, end - begin);
     const std::string octets =
@@ -122,8 +124,8 @@ Result<void> Rewriter::perform(const Rewrite& rewrite, const Ops& finished) {
   if (rewrite.new_end > rewrite.old_end) {
     // The end first: if there is no room nothing has been overwritten yet, and a foreign append
     // after a kill lands behind the new end.
-    auto grown = copy(side, rewrite, std::max(rewrite.old_end, rewrite.new_end - 2),
-                      rewrite.new_end);
+    auto grown =
+        copy(side, rewrite, std::max(rewrite.old_end, rewrite.new_end - 2), rewrite.new_end);
     if (grown) grown = copy(side, rewrite, rewrite.old_end, rewrite.new_end);
     if (!grown) {
       TRY(sys::truncate(mbox_, rewrite.old_end));
@@ -174,7 +176,8 @@ Result<bool> Rewriter::is_whole(const FileDescriptor& side, const Rewrite& rewri
   const auto status = TRY(sys::fstat(side));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size != rewrite.new_end - rewrite.begin + 8 * (blocks_of(rewrite) + 1)) return false;
-  return TRY(hash_range(side, 0, size)) == rewrite.hash;
+  return TRY(hash_range(side, 0, size))
+  == rewrite.hash;
 }
 
 // Every block is the new or the old one, with at most one torn. `tail` is where what other programs
@@ -237,7 +240,8 @@ Result<void> Rewriter::set_aside(const Rewrite& rewrite) {
   const std::string aside = log_.path() + ".damaged-" + std::to_string(rewrite.hash);
   log::error("mailbox " + log::escape(path_) +
              ": another program changed it in the middle of our rewrite; what we were about to "
-             "write is set aside as " + log::escape(aside));
+             "write is set aside as " +
+             log::escape(aside));
   if (auto moved = sys::rename(side_path(rewrite), aside);
       !moved && moved.error().code != Errc::NotFound) {
     return moved;

@@ -1,10 +1,11 @@
 // Crash-safe rewriting of an mbox in place, from some octet on (docs/mbox.md). The name of a spool
 // file cannot be replaced (its directory is not the user's), and other programs hold it open.
 //
-// 1. The new octets and a hash of each old block go into a side file, durable. 2. `rewrite` goes into
-// the state log, durable. 3. Into the mbox, durable. 4. `rewritten`; the side file goes. A crash in
-// between is redone by the next opener, if each block is the old or the new one; what other programs
-// have appended meanwhile moves along. Otherwise the side file is set aside and nothing written.
+// 1. The new octets and a hash of each old block go into a side file, durable. 2. `rewrite` goes
+// into the state log, durable. 3. Into the mbox, durable. 4. `rewritten`; the side file goes. A
+// crash in between is redone by the next opener, if each block is the old or the new one; what
+// other programs have appended meanwhile moves along. Otherwise the side file is set aside and
+// nothing written.
 #pragma once
 
 #include <string>

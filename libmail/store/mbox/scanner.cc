@@ -8,7 +8,7 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr std::size_t kChunk = 256UL * 1024;   // octets read at a time; longer lines come in pieces
+constexpr std::size_t kChunk = 256UL * 1024;  // octets read at a time; longer lines come in pieces
 constexpr std::size_t kMaxField = 64UL * 1024;  // octets of a bookkeeping field that are looked at
 
 std::optional<WallTime> from_line_time(std::string_view line) {
@@ -90,8 +90,8 @@ class Scanner {
     if (starts && !ascii::is_wsp(text.front())) {
       end_field();
       const auto colon = text.find(':');
-      field_ = colon == std::string_view::npos ? std::string_view{}
-                                               : ascii::trim(text.substr(0, colon));
+      field_ =
+          colon == std::string_view::npos ? std::string_view{} : ascii::trim(text.substr(0, colon));
       is_hidden_ = is_bookkeeping_field(field_);
       is_lines_ = ascii::iequals(field_, "Lines");
       is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
@@ -159,8 +159,8 @@ class Scanner {
   void count_line(std::string_view text, bool hashed) {
     if (hashed) hasher_.update(text);
     current_.size += text.size();
-    const bool bare = text.back() == '\n' && (text.size() > 1 ? text.at(text.size() - 2) != '\r'
-                                                             : !last_was_cr_);
+    const bool bare =
+        text.back() == '\n' && (text.size() > 1 ? text.at(text.size() - 2) != '\r' : !last_was_cr_);
     if (bare) ++current_.size;
     last_was_cr_ = text.back() == '\r';
   }

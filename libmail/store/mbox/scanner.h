@@ -1,5 +1,5 @@
-// Reads an mbox as it lies, total over any octets (docs/mbox.md): LF or CRLF, with or without a last
-// line end. A message begins at a line that message::parse_from_line() takes; its content ends
+// Reads an mbox as it lies, total over any octets (docs/mbox.md): LF or CRLF, with or without a
+// last line end. A message begins at a line that message::parse_from_line() takes; its content ends
 // before the one empty line that comes before the next such line or the end. Content-Length is not
 // looked at: it is whatever the sender says.
 #pragma once
