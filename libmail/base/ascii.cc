@@ -92,19 +92,21 @@ std::optional<std::string> from_hex(std::string_view digits) {
   return out;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row.at(0);
-    row.at(0) = i + 1;
+    std::size_t diagonal = row[0];
+    std::size_t least = row[0] = i + 1;
     for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row.at(j + 1);
-      row.at(j + 1) = a.at(i) == b.at(j) ? diagonal : 1 + std::min({diagonal, above, row.at(j)});
+      const std::size_t above = row[j + 1];
+      row[j + 1] = a[i] == b[j] ? diagonal : 1 + std::min({diagonal, above, row[j]});
       diagonal = above;
+      least = std::min(least, row[j + 1]);
     }
+    if (least >= limit) return limit;  // no later row falls below its least
   }
-  return row.back();
+  return std::min(row.back(), limit);
 }
 
 }  // namespace mail::ascii

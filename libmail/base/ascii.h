@@ -19,8 +19,10 @@ constexpr bool is_hex(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 constexpr bool is_wsp(char c) { return c == ' ' || c == '\t'; }
-constexpr bool is_space(char c) { return is_wsp(c) || c == '\r' || c == '\n' || c == '\v' || c == '\f'; }
-constexpr bool is_visible(char c) { return c > 0x20 && c < 0x7f; }   // VCHAR
+constexpr bool is_space(char c) {
+  return is_wsp(c) || c == '\r' || c == '\n' || c == '\v' || c == '\f';
+}
+constexpr bool is_visible(char c) { return c > 0x20 && c < 0x7f; }  // VCHAR
 constexpr bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
 constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 constexpr bool is_8bit(char c) { return static_cast<unsigned char>(c) >= 0x80; }
@@ -60,7 +62,7 @@ std::optional<T> to_number(std::string_view text, int base = 10) {
 std::string to_hex(std::string_view octets);
 std::optional<std::string> from_hex(std::string_view digits);
 
-// Edit distance (Levenshtein), for "nearest known name".
-std::size_t edit_distance(std::string_view a, std::string_view b);
+// Edit distance (Levenshtein), for "nearest known name"; `limit` where it is that or more.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit = SIZE_MAX);
 
 }  // namespace mail::ascii

@@ -321,17 +321,22 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const auto fd = TRY(open(path, O_RDONLY));
-  std::string out;
+  // The size is a hint only: files of /proc say 0, others grow meanwhile. One octet to spare lets
+  // the second read meet the end without growing the string.
+  constexpr std::size_t kChunk = 16U << 10U;
+  const auto status = TRY(fstat(fd));
+  std::string out(std::min(static_cast<std::size_t>(status.st_size), limit) + 1, '\0');
+  std::size_t have = 0;
   for (;;) {
-    constexpr std::size_t kChunk = 64U << 10U;
-    const std::size_t have = out.size();
-    out.resize(have + kChunk);
+    if (have == out.size()) out.resize(have + kChunk);
     auto got = read(fd, std::span(out).subspan(have));
     if (!got) return fail(error_from_errno(errno, "read", path));
-    out.resize(have + *got);
-    if (out.size() > limit) return fail(Errc::TooLarge, "File too large", path + " is too large");
-    if (*got == 0) return out;
+    have += *got;
+    if (have > limit) return fail(Errc::TooLarge, "File too large", path + " is too large");
+    if (*got == 0) break;
   }
+  out.resize(have);
+  return out;
 }
 
 Result<void> replace_file(const std::string& path, std::string_view octets, mode_t mode) {

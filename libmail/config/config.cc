@@ -121,6 +121,7 @@ std::optional<std::string> Configuration::raw_value(std::string_view name) const
 
 std::string Configuration::default_of(Space space, std::string_view name) const {
   if (space == Space::Postfix) {
+    const auto own_name = [this] { return own_name_.empty() ? qualified_name(host_) : own_name_; };
     if (name == "mynetworks") {
       return own_networks(host_, value_of(space, "mynetworks_style"),
                           parse_list(value_of(space, "inet_interfaces")));
@@ -128,16 +129,15 @@ std::string Configuration::default_of(Space space, std::string_view name) const 
     // Each of the two defaults leans on the other only where a file sets that other.
     const auto set_domain = settings_.find({space, "mydomain"});
     if (name == "myhostname") {
-      const auto own = qualified_name(host_);
+      const auto own = own_name();
       const bool made_up = host_.name.find('.') == std::string::npos &&
                            own.ends_with("." + std::string(kPlaceholder));
       if (!made_up || set_domain == settings_.end()) return own;
       return own.substr(0, own.find('.')) + ".$mydomain";
     }
     if (name == "mydomain") {
-      return after_first_label(settings_.contains({space, "myhostname"})
-                                   ? value_of(space, "myhostname")
-                                   : qualified_name(host_));
+      return after_first_label(
+          settings_.contains({space, "myhostname"}) ? value_of(space, "myhostname") : own_name());
     }
   }
   const auto* row = find_parameter(space, name);

@@ -104,6 +104,7 @@ class Configuration {
   std::map<std::string, std::vector<std::string>> file_items_;  // "/file" -> its items
   std::vector<std::pair<std::string, std::string>> section_order_;
   Host host_;
+  std::string own_name_;  // qualified_name(host_), where the values lean on it
   Mistakes warnings_;
   std::vector<std::string> files_;
 };

@@ -71,6 +71,25 @@ unsigned class_prefix(const std::string& address) {
   return first < 192 ? 16 : 24;
 }
 
+std::string hosts_of(const Host& host) {
+  return host.late ? sys::read_file("/etc/hosts").value_or(std::string{}) : host.hosts;
+}
+
+std::vector<InterfaceAddress> addresses_of(const Host& host) {
+  if (!host.late) return host.addresses;
+  std::vector<InterfaceAddress> addresses;
+  struct ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return addresses;
+  for (const auto* one = list; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_UP) == 0) continue;
+    const int family = one->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    addresses.push_back({address_text(one->ifa_addr), count_mask_bits(one->ifa_netmask, family)});
+  }
+  ::freeifaddrs(list);
+  return addresses;
+}
+
 // Addresses of `name` in the hosts file.
 std::vector<std::string> find_addresses(std::string_view hosts, std::string_view name) {
   std::vector<std::string> found;
@@ -85,7 +104,7 @@ std::vector<std::string> find_addresses(std::string_view hosts, std::string_view
 
 // Whether an interface's address is one that inet_interfaces names. A name that the hosts file does
 // not know counts as every address: asking DNS at each start would cost more than it tells.
-bool is_selected(const Host& host, const std::vector<std::string>& inet_interfaces,
+bool is_selected(std::string_view hosts, const std::vector<std::string>& inet_interfaces,
                  const std::string& address) {
   return std::ranges::any_of(inet_interfaces, [&](const std::string& item) {
     if (item == "all") return true;
@@ -97,7 +116,7 @@ bool is_selected(const Host& host, const std::vector<std::string>& inet_interfac
     if (::inet_pton(is_v6(plain) ? AF_INET6 : AF_INET, plain.c_str(), octets.data()) == 1) {
       return false;
     }
-    const auto known = find_addresses(host.hosts, plain);
+    const auto known = find_addresses(hosts, plain);
     return known.empty() || std::ranges::find(known, address) != known.end();
   });
 }
@@ -108,23 +127,14 @@ Host Host::of_this_system() {
   Host host;
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) == 0) host.name = name.data();
-  if (auto hosts = sys::read_file("/etc/hosts")) host.hosts = *std::move(hosts);
-  struct ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return host;
-  for (const auto* one = list; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_UP) == 0) continue;
-    const int family = one->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
-    host.addresses.push_back(
-        {address_text(one->ifa_addr), count_mask_bits(one->ifa_netmask, family)});
-  }
-  ::freeifaddrs(list);
+  host.late = true;
   return host;
 }
 
 std::string qualified_name(const Host& host) {
   if (host.name.find('.') != std::string::npos) return host.name;
-  for (const auto line : ascii::split(host.hosts, '\n')) {
+  const auto hosts = hosts_of(host);
+  for (const auto line : ascii::split(hosts, '\n')) {
     const auto words = ascii::words(line.substr(0, line.find('#')));
     if (words.size() < 2 || std::find(words.begin() + 1, words.end(), host.name) == words.end()) {
       continue;
@@ -139,8 +149,9 @@ std::string qualified_name(const Host& host) {
 std::string own_networks(const Host& host, std::string_view style,
                          const std::vector<std::string>& inet_interfaces) {
   std::vector<std::string> networks;
-  for (const auto& [address, prefix] : host.addresses) {
-    if (!is_selected(host, inet_interfaces, address)) continue;
+  const auto hosts = hosts_of(host);
+  for (const auto& [address, prefix] : addresses_of(host)) {
+    if (!is_selected(hosts, inet_interfaces, address)) continue;
     unsigned bits = is_v6(address) ? 128 : 32;
     if (style != "host") bits = is_loopback(address) && !is_v6(address) ? 8 : prefix;
     if (style == "class" && !is_v6(address)) bits = class_prefix(address);

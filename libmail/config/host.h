@@ -17,6 +17,9 @@ struct Host {
   std::string name;   // as gethostname() says
   std::string hosts;  // content of /etc/hosts: completes a name without a dot, without asking DNS
   std::vector<InterfaceAddress> addresses;
+  // `hosts` and `addresses` are the system's, read when a default needs them: a load for one
+  // connection mostly needs neither.
+  bool late = false;
 
   static Host of_this_system();
 };

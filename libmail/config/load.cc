@@ -109,6 +109,9 @@ class Loader {
       if (setting.space == Space::Dovecot) note_sections(setting.name, seen);
       config_.settings_[{setting.space, setting.name}] = setting;
     }
+    if (!config_.settings_.contains({Space::Postfix, "myhostname"})) {
+      config_.own_name_ = qualified_name(config_.host_);  // once: several defaults ask for it
+    }
   }
 
   // namespace/inbox/mailbox/Sent/auto holds the sections ("namespace", "inbox") and

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "libmail/base/ascii.h"
 
@@ -24,9 +25,17 @@ bool matches_path(std::string_view pattern, std::string_view name) {
   }
 }
 
-bool is_same(std::string_view pattern, std::string_view name) {
-  return pattern == name ||
-         (pattern.find('*') != std::string_view::npos && matches_path(pattern, name));
+// The row of that name in a table sorted by name; a pattern's row only where no name is the same.
+template <class Row, class Projection>
+const Row* find_name(std::span<const Row> rows, std::string_view name, Projection projection) {
+  const auto at = std::ranges::lower_bound(rows, name, {}, projection);
+  if (at != rows.end() && std::invoke(projection, *at) == name) return &*at;
+  if (name.find('/') == std::string_view::npos) return nullptr;  // every pattern holds a '/'
+  const auto match = std::ranges::find_if(rows, [&](const Row& row) {
+    const std::string_view pattern = std::invoke(projection, row);
+    return pattern.find('*') != std::string_view::npos && matches_path(pattern, name);
+  });
+  return match == rows.end() ? nullptr : &*match;
 }
 
 // protocol/imap/x is x; so is local/NET/x and remote/NET/x (config reports that these two are not
@@ -71,7 +80,7 @@ void look_at(Nearest& best, std::string_view candidate, std::string_view name) {
   if (candidate.find('*') != std::string_view::npos) return;
   const auto length = std::max(candidate.size(), name.size());
   if (length - std::min(candidate.size(), name.size()) >= best.distance) return;
-  const auto distance = ascii::edit_distance(candidate, name);
+  const auto distance = ascii::edit_distance(candidate, name, best.distance);
   if (distance < best.distance && distance * 3 < length + 2) best = {candidate, distance};
 }
 
@@ -91,19 +100,16 @@ std::string_view to_string(Space space) { return space == Space::Postfix ? "post
 
 const Parameter* find_parameter(Space space, std::string_view name) {
   if (space == Space::Dovecot) name = strip_filters(name);
-  for (const auto& row : space == Space::Postfix ? postfix_parameters() : dovecot_parameters()) {
-    if (is_same(row.name, name)) return &row;
-  }
-  return nullptr;
+  const auto rows = space == Space::Postfix ? postfix_parameters() : dovecot_parameters();
+  return find_name(rows, name, &Parameter::name);
 }
 
 bool is_known(Space space, std::string_view name) {
   if (find_parameter(space, name) != nullptr) return true;
   if (space == Space::Postfix && is_transport_parameter(name)) return true;
   if (space == Space::Dovecot) name = strip_filters(name);
-  return std::ranges::any_of(
-      space == Space::Postfix ? unused_postfix_names() : unused_dovecot_names(),
-      [&](auto known) { return is_same(known, name); });
+  const auto names = space == Space::Postfix ? unused_postfix_names() : unused_dovecot_names();
+  return find_name(names, name, std::identity{}) != nullptr;
 }
 
 std::string nearest_name(std::string_view name) {

@@ -6,6 +6,9 @@
 // stands for one name. `protocol/NAME/x` is known where `x` is.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,10 +41,18 @@ struct Parameter {
   std::string_view extra;
 };
 
+// All four sorted by name, so that a look-up is a binary search.
 std::span<const Parameter> postfix_parameters();
 std::span<const Parameter> dovecot_parameters();
 std::span<const std::string_view> unused_postfix_names();
 std::span<const std::string_view> unused_dovecot_names();
+
+// The table `rows` as the functions above give it; at compile time.
+template <std::size_t N>
+consteval std::array<Parameter, N> sort_by_name(std::array<Parameter, N> rows) {
+  std::ranges::sort(rows, {}, &Parameter::name);
+  return rows;
+}
 
 // Null where the name means nothing to us.
 const Parameter* find_parameter(Space space, std::string_view name);

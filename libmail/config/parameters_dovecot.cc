@@ -11,7 +11,7 @@ using enum Type;
 
 constexpr std::string_view kLocks = "dotlock|dotlock_try|fcntl|flock|lockf";
 
-constexpr auto kParameters = std::to_array<Parameter>({
+constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     // Services (S49-S51).
     {"protocols", kDc, List, "imap pop3 lmtp", "imap|pop3|lmtp|sieve|submission|none"},
     {"listen", kDc, List, "*, ::", ""},
@@ -140,7 +140,7 @@ constexpr auto kParameters = std::to_array<Parameter>({
     {"service/*/inet_listener/*/reuse_port", kDc, Boolean, "no", ""},
     {"service/*/process_limit", kDc, Integer, "0", ""},
     {"service/*/client_limit", kDc, Integer, "0", ""},
-});
+}));
 
 }  // namespace
 

@@ -10,7 +10,7 @@ namespace {
 constexpr auto kPf = Space::Postfix;
 using enum Type;
 
-constexpr auto kParameters = std::to_array<Parameter>({
+constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     // Names of this system (S32-S41). The three without a default here are computed.
     {"myhostname", kPf, Text, "", ""},
     {"mydomain", kPf, Text, "", ""},
@@ -212,7 +212,7 @@ constexpr auto kParameters = std::to_array<Parameter>({
     {"passwd_file", kPf, Path, "", ""},
     {"deliver_socket", kPf, Path, "$tubepost_run_directory/deliver.sock", ""},
     {"login_networks_outside", kPf, Choice, "refuse", "refuse|allow"},
-});
+}));
 
 }  // namespace
 

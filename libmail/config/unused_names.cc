@@ -1,5 +1,6 @@
 // Names that Postfix (2.10 to 3.9) and Dovecot (2.2, 2.3) know and that mean nothing to us: their
 // files load without a warning, and a misspelt name finds its neighbour. Lists of names only.
+#include <algorithm>
 #include <array>
 
 #include "libmail/config/parameter.h"
@@ -316,6 +317,8 @@ constexpr auto kDovecotNames = std::to_array<std::string_view>({
     "verbose_proctitle", "verbose_ssl", "version_ignore",
 });
 // clang-format on
+
+static_assert(std::ranges::is_sorted(kPostfixNames) && std::ranges::is_sorted(kDovecotNames));
 
 }  // namespace
 
