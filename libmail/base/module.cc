@@ -42,7 +42,8 @@ std::vector<std::string> module_directories() {
 
 Result<void*> open_module(const std::string& name, const char* symbol) {
   for (const auto& directory : module_directories()) {
-    const std::string path = directory + "/" + name;
+    std::string path = directory;
+    path.append("/").append(name);
     if (!sys::exists(path)) continue;
     void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     void* address = library == nullptr ? nullptr : ::dlsym(library, symbol);

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+// NOLINTBEGIN(readability-identifier-naming): names of a C interface are not in a namespace
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -45,3 +46,4 @@ const struct tubepost_tls* tubepost_tls_module(void);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(readability-identifier-naming)

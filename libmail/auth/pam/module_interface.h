@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+// NOLINTBEGIN(readability-identifier-naming): names of a C interface are not in a namespace
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,3 +31,4 @@ const struct tubepost_pam* tubepost_pam_module(void);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(readability-identifier-naming)
