@@ -135,8 +135,7 @@ Result<std::string> expand_variables(std::string_view text, const User& user) {
       continue;
     }
     Pick pick = parse_pick(in);
-    const auto modifiers =
-        in.take_while([](char c) { return ascii::is_upper(c); });
+    const auto modifiers = in.take_while([](char c) { return ascii::is_upper(c); });
     if (in.at_end()) return refuse("% at the end of " + std::string(text));
     const char letter = in.next();
     std::string value = TRY(value_of(std::string_view{&letter, 1}, user));
@@ -198,8 +197,7 @@ Result<Location> parse_location(std::string_view mail_location, const User& user
   if (!location.root.starts_with('/')) return refuse("the mail root is not an absolute path");
   while (location.root.size() > 1 && location.root.ends_with('/')) location.root.pop_back();
   if (location.inbox.empty()) {
-    location.inbox =
-        location.format == Format::Mbox ? location.root + "/inbox" : location.root;
+    location.inbox = location.format == Format::Mbox ? location.root + "/inbox" : location.root;
   }
   return location;
 }

@@ -1,5 +1,6 @@
-// mail_location as Dovecot 2.3 spells it: FORMAT:ROOT[:INBOX=..][:INDEX=..][:CONTROL=..][:LAYOUT=..]
-// with %u %n %d %h %i, modifiers such as %1n, %2.1n, %-2u, %Lu, %Ud, %Rn, %Hd, and 2.4's %{user}.
+// mail_location as Dovecot 2.3 spells it:
+// FORMAT:ROOT[:INBOX=..][:INDEX=..][:CONTROL=..][:LAYOUT=..] with %u %n %d %h %i, modifiers such as
+// %1n, %2.1n, %-2u, %Lu, %Ud, %Rn, %Hd, and 2.4's %{user}.
 #pragma once
 
 #include <sys/types.h>

@@ -11,8 +11,8 @@ namespace mail::store {
 
 inline constexpr std::size_t kMaxMailboxName = 200;  // octets on disk; NAME_MAX with our suffixes
 
-// The name with INBOX in upper case, or Denied: empty levels, ".", "..", leading '/' or '~', NUL and
-// other controls, invalid UTF-8, too long.
+// The name with INBOX in upper case, or Denied: empty levels, ".", "..", leading '/' or '~', NUL
+// and other controls, invalid UTF-8, too long.
 Result<std::string> check_mailbox_name(std::string_view name);
 
 std::string to_modified_utf7(std::string_view name);

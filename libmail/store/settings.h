@@ -13,9 +13,9 @@ namespace mail::store {
 
 struct Settings {
   std::string mail_location;  // Dovecot 2.3's spelling; empty: looked for (location.h)
-  std::string mail_spool_directory = "/var/mail";        // Postfix's
-  std::string state_directory = "/var/lib/tubepost";     // state of spool mailboxes: state/UID/ below
-  std::chrono::milliseconds lock_timeout{10'000};        // then InUse
+  std::string mail_spool_directory = "/var/mail";     // Postfix's
+  std::string state_directory = "/var/lib/tubepost";  // state of spool mailboxes: state/UID/ below
+  std::chrono::milliseconds lock_timeout{10'000};     // then InUse
   // Takes a dotlock (or what else the site uses) on an mbox before a write, beside the OFD lock;
   // the result releases it when destroyed. Empty: none. deliver's monitor makes them
   // (DESIGN.md section 5).

@@ -13,7 +13,8 @@ namespace mail::store {
 namespace {
 
 constexpr std::size_t kChunk = 64UL * 1024;
-constexpr std::uint64_t kCheckpointEvery = 1ULL << 20U;  // stored octets between places to go back to
+constexpr std::uint64_t kCheckpointEvery = 1ULL
+                                           << 20U;  // stored octets between places to go back to
 
 class WireReader final : public MessageReader {
  public:
@@ -98,7 +99,7 @@ bool is_bookkeeping_field(std::string_view name) {
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   std::vector<Range> found;
   std::string chunk(kChunk, '\0');
-  std::string start;         // the first octets of the line, enough for any of the names
+  std::string start;  // the first octets of the line, enough for any of the names
   constexpr std::size_t kEnough = 32;
   std::uint64_t at = 0;      // octets read
   std::uint64_t line = 0;    // where the line began
@@ -173,7 +174,8 @@ Result<std::string> compose_from_line(MessageReader& stored, WallTime date) {
   head.resize(TRY(stored.read(0, head)));
   const auto header = message::HeaderSection::parse(head);
   std::string sender = header.find("Return-Path").value_or("");
-  if (sender.starts_with('<') && sender.ends_with('>')) sender = sender.substr(1, sender.size() - 2);
+  if (sender.starts_with('<') && sender.ends_with('>'))
+    sender = sender.substr(1, sender.size() - 2);
   std::string line = message::format_from_line(sender, message::to_local(date));
   line.pop_back();
   return line;

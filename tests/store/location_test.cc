@@ -92,7 +92,7 @@ TEST(MailboxName, ModifiedUtf7) {
     EXPECT_EQ(to_modified_utf7(name), coded);
     EXPECT_EQ(from_modified_utf7(coded), name);
   }
-  EXPECT_EQ(from_modified_utf7("a&b"), "a&b");    // not closed: as it is
+  EXPECT_EQ(from_modified_utf7("a&b"), "a&b");      // not closed: as it is
   EXPECT_EQ(from_modified_utf7("&2D0-"), "&2D0-");  // half a surrogate pair
 }
 

@@ -18,9 +18,9 @@ class MemoryFixture final : public Fixture {
   std::shared_ptr<memory::World> world_ = std::make_shared<memory::World>(clock_);
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Memory, StoreConformance,
-    testing::Values(Implementation{"memory", [] { return std::make_unique<MemoryFixture>(); }}));
+INSTANTIATE_TEST_SUITE_P(Memory, StoreConformance,
+                         testing::Values(Implementation{
+                             "memory", [] { return std::make_unique<MemoryFixture>(); }}));
 
 TEST(Memory, FailsWhenTold) {
   ManualClock clock;

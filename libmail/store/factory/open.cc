@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "libmail/base/sys.h"
+#include "libmail/store/maildir/mail_store.h"
 #include "libmail/store/mbox/mail_store.h"
 
 namespace mail::store {

@@ -35,7 +35,8 @@ Result<std::vector<MailboxName>> MemoryMailStore::list() {
   std::map<std::string, MailboxName> found;
   for (const auto& [name, box] : world_->boxes) {
     found[name] = {name, true, found[name].has_children, box->subscribed};
-    for (auto slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+    for (auto slash = name.find('/'); slash != std::string::npos;
+         slash = name.find('/', slash + 1)) {
       const std::string parent = name.substr(0, slash);
       if (!found.contains(parent)) found[parent] = {parent, false, true, false};
       found[parent].has_children = true;

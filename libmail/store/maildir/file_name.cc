@@ -1,0 +1,70 @@
+#include "libmail/store/maildir/file_name.h"
+
+#include <algorithm>
+#include <array>
+
+#include "libmail/base/ascii.h"
+
+namespace mail::store::maildir {
+namespace {
+
+struct Letter {
+  char letter;
+  Flag flag;
+};
+constexpr auto kLetters = std::to_array<Letter>({{'D', Flag::Draft},
+                                                 {'F', Flag::Flagged},
+                                                 {'R', Flag::Answered},
+                                                 {'S', Flag::Seen},
+                                                 {'T', Flag::Deleted}});
+
+}  // namespace
+
+FileName parse_file_name(std::string_view name) {
+  FileName result;
+  const auto colon = name.find(":2,");
+  result.base = std::string(name.substr(0, name.find(':')));
+  if (colon != std::string_view::npos) result.letters = std::string(name.substr(colon + 3));
+  const auto comma = result.letters.find(',');
+  if (comma != std::string::npos) result.letters.resize(comma);
+  for (const auto part : ascii::split(result.base, ',')) {
+    if (part.starts_with("W=")) result.wire_size = ascii::to_number<std::uint64_t>(part.substr(2));
+  }
+  return result;
+}
+
+Flags to_flags(std::string_view letters, const Keywords& keywords) {
+  Flags flags;
+  for (const char c : letters) {
+    for (const auto& [letter, flag] : kLetters) {
+      if (c == letter) flags.set(flag);
+    }
+    const auto index = static_cast<std::size_t>(c - 'a');
+    if (ascii::is_lower(c) && index < keywords.size() && !keywords.at(index).empty()) {
+      flags.set_keyword(keywords.at(index));
+    }
+  }
+  return flags;
+}
+
+std::string to_letters(const Flags& flags, const Keywords& keywords, std::string_view before) {
+  std::string letters;
+  for (const char c : before) {
+    const bool known = std::any_of(kLetters.begin(), kLetters.end(),
+                                   [&](const Letter& one) { return one.letter == c; });
+    const bool keyword = ascii::is_lower(c) && static_cast<std::size_t>(c - 'a') < keywords.size();
+    if (!known && !keyword) letters += c;
+  }
+  for (const auto& [letter, flag] : kLetters) {
+    if (flags.has(flag)) letters += letter;
+  }
+  for (std::size_t i = 0; i < keywords.size() && i < 26; ++i) {
+    if (!keywords.at(i).empty() && flags.has_keyword(keywords.at(i))) {
+      letters += static_cast<char>('a' + static_cast<char>(i));
+    }
+  }
+  std::sort(letters.begin(), letters.end());
+  return letters;
+}
+
+}  // namespace mail::store::maildir

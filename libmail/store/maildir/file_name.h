@@ -1,0 +1,30 @@
+// Names of message files: BASE[,S=octets][,W=wire octets][:2,FLAGS] (docs/maildir.md). BASE with
+// its sizes is what a message is known by; the part behind ':' changes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libmail/store/types.h"
+
+namespace mail::store::maildir {
+
+struct FileName {
+  std::string base;
+  std::string letters;  // behind ":2,"
+  std::optional<std::uint64_t> wire_size;
+};
+
+FileName parse_file_name(std::string_view name);
+
+// Keywords by their letter, a to z (Dovecot's dovecot-keywords: "0 name" is a).
+using Keywords = std::vector<std::string>;
+
+Flags to_flags(std::string_view letters, const Keywords& keywords);
+// `before`: letters so far; those that we have no flag for (P, experimental ones) are kept.
+std::string to_letters(const Flags& flags, const Keywords& keywords, std::string_view before);
+
+}  // namespace mail::store::maildir

@@ -1,0 +1,67 @@
+// One Maildir as a Mailbox (docs/maildir.md), in company with Dovecot, procmail, mutt and rsync.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "libmail/store/logged_mailbox.h"
+#include "libmail/store/maildir/file_name.h"
+#include "libmail/store/watch.h"
+
+namespace mail::store::maildir {
+
+class MaildirMailbox final : public LoggedMailbox {
+ public:
+  // `control`: directory of the state log and dovecot-uidlist; the Maildir itself by default.
+  MaildirMailbox(std::string path, const std::string& control, const Settings& settings);
+
+  Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
+  Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
+  Result<std::string> from_line(Uid uid) override;
+  [[nodiscard]] int event_fd() override;
+  Result<void> fold() override;
+
+  static Result<void> make(const std::string& path);
+
+ protected:
+  Result<void> refresh() override;
+  void take_over(bool flags, bool expunged) override;
+  Flags flags_of(const Entry& entry, const Item& item) const override;
+
+ private:
+  struct File : Item {
+    std::string name;
+    bool is_new = false;
+  };
+  struct Prepared {
+    std::string stem;
+    std::string name;  // with sizes
+  };
+  Result<std::vector<File>> list();
+  Result<void> look();  // under the log's lock
+  Result<void> apply_pending();
+  Result<void> resolve_all();
+  Result<Prepared> prepare(MessageSource& message, const AppendOptions& options);
+  Result<void> read_keywords();
+  Result<void> learn_keywords();
+  Result<FileDescriptor> open_file(const std::string& key);
+  Result<void> measure(File& file);
+  [[nodiscard]] bool has_pending() const;
+  [[nodiscard]] std::string path_of(const File& file) const;
+  [[nodiscard]] std::string prepared_path(const std::string& name) const;
+
+  std::string path_;
+  std::string uid_list_path_;
+  bool has_looked_ = false;
+  struct ::stat new_ {};
+  struct ::stat cur_ {};
+  std::vector<File> files_;
+  std::unordered_map<std::string, std::size_t> by_key_;
+  Keywords keywords_;
+  Watch watch_;
+};
+
+}  // namespace mail::store::maildir
