@@ -1,0 +1,82 @@
+// LoginSession: IMAP before login (RFC 3501 section 6.1 and 6.2). It checks a name and a password by
+// an auth::Authenticator and then wants HandOver: the tagged answer of LOGIN or AUTHENTICATE is given
+// by Session, in another process.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "libmail/auth/authenticator.h"
+#include "libmail/auth/sasl.h"
+#include "libmail/base/clock.h"
+#include "libmail/imap/framer.h"
+#include "libmail/imap/parser.h"
+#include "libmail/net/serve.h"
+
+namespace mail::imap {
+
+class LoginSession {
+ public:
+  struct Context {
+    std::string peer;
+    bool tls_offered = false;
+    bool tls = false;
+    // May a password travel now?
+    std::function<bool(bool tls)> cleartext_allowed;
+    auth::Authenticator* authenticator = nullptr;
+  };
+  LoginSession(Context context, const Clock& clock);
+
+  [[nodiscard]] net::Want want() const { return want_; }
+  std::string take_output();
+  [[nodiscard]] MonotonicTime deadline() const { return deadline_; }
+  void receive(std::string_view octets);
+  void timed_out() { close_with("Disconnected for inactivity"); }
+  void woken(net::Woken) {}
+  [[nodiscard]] static int event_fd() { return -1; }
+  [[nodiscard]] MonotonicTime wait_until() const { return deadline_; }
+  void tls_started(const net::Transport& io);
+  void terminate() { close_with("[UNAVAILABLE] Server is going down, try again soon"); }
+
+  // Once logged in (Want::HandOver):
+  [[nodiscard]] const std::string& login_name() const { return login_name_; }
+  [[nodiscard]] const std::string& tag() const { return tag_; }
+  std::string take_unread() { return framer_.take_unread(); }
+
+ private:
+  void process();
+  void process_command();
+  void process_literal();
+  void answer_sasl(const auth::SaslStep& step);
+  void check(const auth::Credentials& credentials);
+  void say(std::string_view text);  // tagged
+  void refuse(const Error& error);
+  void close_with(std::string_view text);
+  [[nodiscard]] std::string capabilities() const;
+  [[nodiscard]] bool may_log_in() const { return context_.cleartext_allowed(context_.tls); }
+
+  void on(const Capability&);
+  void on(const Noop&) { say("OK Noop completed"); }
+  void on(const Logout&);
+  void on(const Id&);
+  void on(const StartTls&);
+  void on(const Login& login);
+  void on(const Authenticate& authenticate);
+  template <class Other>
+  void on(const Other&) {}  // refused by the verb table
+
+  Context context_;
+  MonotonicTime deadline_;
+  Framer framer_;
+  net::Want want_ = net::Want::Input;
+  std::string out_;
+  std::string tag_;
+  std::string login_name_;
+  std::optional<auth::SaslExchange> sasl_;
+  std::optional<Error> refused_literal_;
+  int errors_ = 0;
+};
+
+}  // namespace mail::imap
