@@ -13,14 +13,63 @@
 namespace mail::cmd {
 namespace {
 
+// Fits the two sessions to net::serve.
+template <class S>
+class Adapter {
+ public:
+  explicit Adapter(S& session) : session_(session) {}
+  [[nodiscard]] net::Want want() const {
+    switch (session_.want()) {
+      case imap::Want::Input:
+        return net::Want::Input;
+      case imap::Want::Wait:
+        return net::Want::Wait;
+      case imap::Want::Tls:
+        return net::Want::Tls;
+      case imap::Want::LoggedIn:
+        return net::Want::HandOver;
+      case imap::Want::Close:
+        break;
+    }
+    return net::Want::Close;
+  }
+  std::string take_output() { return session_.take_output(); }
+  [[nodiscard]] MonotonicTime deadline() const { return session_.deadline(); }
+  void receive(std::string_view octets) { session_.receive(octets); }
+  void timed_out() { session_.timed_out(); }
+  void terminate() { session_.terminate(); }
+  void tls_started(const net::Transport& /*io*/) {
+    if constexpr (requires { session_.tls_started(); }) session_.tls_started();
+  }
+  [[nodiscard]] int event_fd() const {
+    if constexpr (requires { session_.event_fd(); }) return session_.event_fd();
+    return -1;
+  }
+  [[nodiscard]] MonotonicTime wait_until() const {
+    if constexpr (requires { session_.wait_until(); }) return session_.wait_until();
+    return session_.deadline();
+  }
+  void woken(net::Woken why) {
+    if constexpr (requires { session_.wait_until(); }) {
+      session_.woken(why == net::Woken::Input   ? imap::Woken::Input
+                     : why == net::Woken::Event ? imap::Woken::Event
+                                                : imap::Woken::Time);
+    }
+  }
+
+ private:
+  S& session_;
+};
+
 Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext& context) {
   const SystemClock clock;
   imap::LoginSession session({context.peer.address, context.tls_available, io.is_tls(),
                               context.cleartext_allowed, context.authenticator},
                              clock);
-  TRY(net::serve(io, session));
+  Adapter adapter(session);
+  TRY(net::serve(io, adapter));
   login::FrontOutcome outcome;
-  outcome.logged_in = session.want() == net::Want::HandOver;
+  outcome.logged_in = session.want() == imap::Want::LoggedIn;
   outcome.login_name = session.login_name();
   outcome.unread = session.take_unread();
   outcome.tag = session.tag();
@@ -33,10 +82,11 @@ Result<void> serve_session(const config::Configuration& config, net::Transport& 
   const auto mail_store =
       TRY(store::open_mail_store(config::store_settings(config), record.identity));
   imap::Session session(*mail_store, clock, {}, record.tag, record.unread);
-  auto served = net::serve(io, session);
+  Adapter adapter(session);
+  auto served = net::serve(io, adapter);
   session.finish();  // folds the mailbox when the connection broke
-  log::info("imap(" + log::escape(record.identity.user) + "): Disconnected: " +
-            (served ? "Logged out" : served.error().log_text));
+  log::info("imap(" + log::escape(record.identity.user) +
+            "): Disconnected: " + (served ? "Logged out" : served.error().log_text));
   return served;
 }
 

@@ -13,7 +13,6 @@ using Kind = FetchItem::Kind;
 
 constexpr std::size_t kSeenBatch = 64;  // messages marked \Seen in one change of the mailbox
 constexpr std::size_t kPiece = 32U << 10U;
-constexpr std::size_t kEnough = 48U << 10U;  // output of one step
 
 bool needs_data(Kind kind) {
   return kind != Kind::Flags && kind != Kind::Uid && kind != Kind::InternalDate &&

@@ -14,10 +14,12 @@ namespace mail::imap {
 
 class FetchJob {
  public:
+  static constexpr std::size_t kEnough = 32U << 10U;  // octets of output at which a step ends
+
   FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> positions, bool condstore);
 
-  // Appends some output; true when all is said. After an error in the middle of a literal
-  // (is_broken()) the connection cannot go on.
+  // Appends output up to kEnough and a piece; true when all is said. After an error in the middle
+  // of a literal (is_broken()) the connection cannot go on.
   Result<bool> step(std::string& out);
   [[nodiscard]] bool is_broken() const { return broken_; }
   // Some message was expunged by another meanwhile and left out (RFC 2180 section 4.1.3).

@@ -37,16 +37,16 @@ std::string LoginSession::take_output() {
 
 void LoginSession::receive(std::string_view octets) {
   if (octets.empty()) {
-    want_ = net::Want::Close;
+    want_ = Want::Close;
     return;
   }
   framer_.feed(octets);
 }
 
 void LoginSession::close_with(std::string_view text) {
-  if (want_ == net::Want::Close) return;
+  if (want_ == Want::Close) return;
   out_ += "* BYE " + std::string(text) + "\r\n";
-  want_ = net::Want::Close;
+  want_ = Want::Close;
 }
 
 void LoginSession::say(std::string_view text) {
@@ -58,16 +58,16 @@ void LoginSession::refuse(const Error& error) {
   if (++errors_ >= kMaxErrors) close_with("Too many invalid commands");
 }
 
-void LoginSession::tls_started(const net::Transport&) {
+void LoginSession::tls_started() {
   // RFC 3501 section 6.2.1: what was learned before is forgotten, unread input included.
   context_.tls = true;
   framer_.forget();
   sasl_.reset();
-  want_ = net::Want::Input;
+  want_ = Want::Input;
 }
 
 void LoginSession::process() {
-  while (want_ == net::Want::Input) {
+  while (want_ == Want::Input) {
     switch (framer_.next()) {
       case Framer::Event::NeedInput:
       case Framer::Event::Chunk:
@@ -151,7 +151,7 @@ void LoginSession::on(const StartTls&) {
   }
   say("OK Begin TLS negotiation now");
   framer_.forget();  // plaintext behind STARTTLS is never used (CVE-2011-0411)
-  want_ = net::Want::Tls;
+  want_ = Want::Tls;
 }
 
 void LoginSession::on(const Login& login) {
@@ -202,7 +202,7 @@ void LoginSession::check(const auth::Credentials& credentials) {
     return;
   }
   login_name_ = credentials.user;
-  want_ = net::Want::HandOver;
+  want_ = Want::LoggedIn;
 }
 
 }  // namespace mail::imap

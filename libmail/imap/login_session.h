@@ -1,6 +1,6 @@
-// LoginSession: IMAP before login (RFC 3501 section 6.1 and 6.2). It checks a name and a password by
-// an auth::Authenticator and then wants HandOver: the tagged answer of LOGIN or AUTHENTICATE is given
-// by Session, in another process.
+// LoginSession: IMAP before login (RFC 3501 section 6.1 and 6.2). It checks a name and a password
+// by an auth::Authenticator and then wants HandOver: the tagged answer of LOGIN or AUTHENTICATE is
+// given by Session, in another process.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 #include "libmail/base/clock.h"
 #include "libmail/imap/framer.h"
 #include "libmail/imap/parser.h"
-#include "libmail/net/serve.h"
+#include "libmail/imap/want.h"
 
 namespace mail::imap {
 
@@ -29,18 +29,15 @@ class LoginSession {
   };
   LoginSession(Context context, const Clock& clock);
 
-  [[nodiscard]] net::Want want() const { return want_; }
+  [[nodiscard]] Want want() const { return want_; }
   std::string take_output();
   [[nodiscard]] MonotonicTime deadline() const { return deadline_; }
   void receive(std::string_view octets);
   void timed_out() { close_with("Disconnected for inactivity"); }
-  void woken(net::Woken) {}
-  [[nodiscard]] static int event_fd() { return -1; }
-  [[nodiscard]] MonotonicTime wait_until() const { return deadline_; }
-  void tls_started(const net::Transport& io);
+  void tls_started();
   void terminate() { close_with("[UNAVAILABLE] Server is going down, try again soon"); }
 
-  // Once logged in (Want::HandOver):
+  // Once logged in (Want::LoggedIn):
   [[nodiscard]] const std::string& login_name() const { return login_name_; }
   [[nodiscard]] const std::string& tag() const { return tag_; }
   std::string take_unread() { return framer_.take_unread(); }
@@ -70,7 +67,7 @@ class LoginSession {
   Context context_;
   MonotonicTime deadline_;
   Framer framer_;
-  net::Want want_ = net::Want::Input;
+  Want want_ = Want::Input;
   std::string out_;
   std::string tag_;
   std::string login_name_;

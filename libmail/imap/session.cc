@@ -31,6 +31,23 @@ bool is_by_uid(const Command& command) {
   return false;
 }
 
+// What is the client's own mistake is told to the client only.
+bool concerns_operator(Errc code) {
+  switch (code) {
+    case Errc::NoSpace:
+    case Errc::InUse:
+    case Errc::Timeout:
+    case Errc::Unavailable:
+    case Errc::Corrupt:
+    case Errc::Config:
+    case Errc::Io:
+    case Errc::Internal:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::string_view capabilities_after_login() {
@@ -50,14 +67,14 @@ Session::Session(store::MailStore& store, const Clock& clock, SessionSettings se
   framer_.feed(unread);
 }
 
-net::Want Session::want() const {
-  if (!out_.empty()) return closing_ ? net::Want::Close : net::Want::Input;
-  if (closing_) return net::Want::Close;
-  return idling_ && !input_ready_ ? net::Want::Wait : net::Want::Input;
+Want Session::want() const {
+  if (!out_.empty()) return closing_ ? Want::Close : Want::Input;
+  if (closing_) return Want::Close;
+  return idling_ && !input_ready_ ? Want::Wait : Want::Input;
 }
 
 std::string Session::take_output() {
-  while (!closing_ && out_.size() < kOutputOctets) {
+  while (!closing_ && out_.size() < FetchJob::kEnough) {
     if (!job_) {
       if (!process_input()) break;
       continue;
@@ -123,8 +140,8 @@ void Session::leave_mailbox() {
 }
 
 // IDLE (RFC 2177): whatever arrives, changes or is due.
-void Session::woken(net::Woken reason) {
-  if (reason == net::Woken::Input) {
+void Session::woken(Woken reason) {
+  if (reason == Woken::Input) {
     input_ready_ = true;
     return;
   }
@@ -331,9 +348,7 @@ void Session::tell_changes(bool may_expunge, bool with_uid) {
 void Session::end_command(std::string_view tag, const Reply& reply, bool may_expunge) {
   if (closing_ && tag == "*") return;
   tell_changes(may_expunge, false);
-  if (!reply && !reply.error().log_text.empty() && reply.error().code != Errc::Syntax) {
-    if (reply.error().log_text != reply.error().public_text) log::warning(reply.error().log_text);
-  }
+  if (!reply && concerns_operator(reply.error().code)) log::warning(reply.error().log_text);
   out_ += std::string(tag) + ' ' + (reply ? *reply : to_response(reply.error())) + "\r\n";
 }
 

@@ -1,4 +1,4 @@
-// Session: IMAP4rev1 (RFC 3501) after login, over a store::MailStore. Driven by net::serve(); knows
+// Session: IMAP4rev1 (RFC 3501) after login, over a store::MailStore. Driven by serve(); knows
 // no descriptors. What comes before login is LoginSession.
 //
 // Input is framed and answered inside take_output(), so that no command is begun while more than
@@ -19,7 +19,7 @@
 #include "libmail/imap/parser.h"
 #include "libmail/imap/selected.h"
 #include "libmail/imap/spool.h"
-#include "libmail/net/serve.h"
+#include "libmail/imap/want.h"
 #include "libmail/store/mail_store.h"
 
 namespace mail::imap {
@@ -44,15 +44,14 @@ class Session {
   Session(store::MailStore& store, const Clock& clock, SessionSettings settings,
           std::string_view tag, std::string_view unread);
 
-  [[nodiscard]] net::Want want() const;
+  [[nodiscard]] Want want() const;
   std::string take_output();
   [[nodiscard]] MonotonicTime deadline() const;
   void receive(std::string_view octets);
   void timed_out();
-  void woken(net::Woken reason);
+  void woken(Woken reason);
   [[nodiscard]] int event_fd() const;
   [[nodiscard]] MonotonicTime wait_until() const;
-  void tls_started(const net::Transport&) {}  // never wanted after login
   void terminate();
 
   // Folds the selected mailbox (store::Mailbox::fold). Called by the session itself at its end; by

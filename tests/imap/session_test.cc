@@ -1,0 +1,131 @@
+// Two sessions over one world: what one does, the other hears where RFC 3501 section 7.4.1 allows.
+#include "libmail/imap/session.h"
+
+#include <gtest/gtest.h>
+
+#include "libmail/store/memory/mail_store.h"
+#include "libmail/store/message_source.h"
+
+namespace mail::imap {
+namespace {
+
+class TwoSessions : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 3; ++i) add("Subject: " + std::to_string(i) + "\r\n\r\nbody\r\n");
+    take(one_);
+    take(two_);
+  }
+  void add(std::string octets) {
+    auto inbox = store_.open("INBOX").value();
+    store::StringSource source{std::move(octets)};
+    ASSERT_TRUE(inbox->append(source, {}));
+  }
+  static std::string take(Session& session) {
+    std::string all;
+    for (std::string part; !(part = session.take_output()).empty();) {
+      EXPECT_LE(part.size(), std::size_t{64} << 10U);
+      all += part;
+    }
+    return all;
+  }
+  static std::string say(Session& session, std::string_view line) {
+    session.receive(std::string(line) + "\r\n");
+    return take(session);
+  }
+
+  ManualClock clock_;
+  std::shared_ptr<store::memory::World> world_ = std::make_shared<store::memory::World>(clock_);
+  store::memory::MemoryMailStore store_{world_};
+  Session one_{store_, clock_, {}, "a", ""};
+  Session two_{store_, clock_, {}, "a", ""};
+};
+
+TEST_F(TwoSessions, ExpungeWaitsForACommandThatAllowsIt) {
+  say(one_, "a SELECT INBOX");
+  say(two_, "a SELECT INBOX");
+  say(one_, "b STORE 2 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_EQ(say(one_, "c EXPUNGE"), "* 2 EXPUNGE\r\n* 2 RECENT\r\nc OK Expunge completed\r\n");
+  // Sequence numbers stand still during FETCH; what is gone is left out.
+  EXPECT_EQ(say(two_, "d FETCH 3 UID"), "* 3 FETCH (UID 3)\r\nd OK Fetch completed\r\n");
+  EXPECT_EQ(say(two_, "e FETCH 2 BODY.PEEK[]"), "e NO [EXPUNGEISSUED] Some messages are gone\r\n");
+  EXPECT_EQ(say(two_, "f NOOP"), "* 2 EXPUNGE\r\nf OK Noop completed\r\n");
+  EXPECT_EQ(say(two_, "g FETCH 2 UID"), "* 2 FETCH (UID 3)\r\ng OK Fetch completed\r\n");
+}
+
+TEST_F(TwoSessions, FlagsAndArrivalsAreHeard) {
+  say(one_, "a SELECT INBOX");
+  say(two_, "a SELECT INBOX");
+  say(one_, "b STORE 1 +FLAGS (\\Flagged $Work)");
+  EXPECT_EQ(say(two_, "c NOOP"),
+            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)\r\n"
+            "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work \\*)] Flags "
+            "permitted\r\n* 1 FETCH (FLAGS (\\Flagged $Work))\r\nc OK Noop completed\r\n");
+  add("Subject: new\r\n\r\n");
+  EXPECT_EQ(say(two_, "d FETCH 1 UID"),
+            "* 1 FETCH (UID 1)\r\n* 4 EXISTS\r\n* 1 RECENT\r\nd OK Fetch completed\r\n");
+  EXPECT_EQ(say(one_, "e NOOP"), "* 4 EXISTS\r\n* 3 RECENT\r\ne OK Noop completed\r\n");
+}
+
+TEST_F(TwoSessions, IdleHears) {
+  say(one_, "a SELECT INBOX");
+  EXPECT_EQ(say(one_, "b IDLE"), "+ idling\r\n");
+  EXPECT_EQ(one_.want(), Want::Wait);
+  add("Subject: new\r\n\r\n");
+  one_.woken(Woken::Event);
+  EXPECT_EQ(take(one_), "* 4 EXISTS\r\n* 4 RECENT\r\n");
+  clock_.advance(std::chrono::minutes{2});
+  one_.woken(Woken::Time);
+  EXPECT_EQ(take(one_), "* OK Still here\r\n");
+  one_.woken(Woken::Input);
+  EXPECT_EQ(one_.want(), Want::Input);
+  EXPECT_EQ(say(one_, "DONE"), "b OK Idle completed\r\n");
+  say(one_, "c IDLE");
+  clock_.advance(std::chrono::minutes{31});
+  one_.woken(Woken::Time);
+  EXPECT_EQ(take(one_), "* BYE Disconnected for inactivity\r\n");
+  EXPECT_EQ(one_.want(), Want::Close);
+}
+
+TEST_F(TwoSessions, BodiesFlowInBoundedPieces) {
+  std::string big = "Subject: big\r\n\r\n";
+  for (int i = 0; i < 40'000; ++i) big += "0123456789 0123456789 0123456789\r\n";
+  add(big);
+  say(one_, "a SELECT INBOX");
+  const std::string response = say(one_, "b FETCH 4 BODY.PEEK[]");
+  EXPECT_EQ(response, "* 4 FETCH (BODY[] {" + std::to_string(big.size()) + "}\r\n" + big +
+                          ")\r\nb OK Fetch completed\r\n");
+}
+
+TEST_F(TwoSessions, AFailedCopyLeavesNothing) {
+  say(one_, "a SELECT INBOX");
+  say(one_, "b CREATE there");
+  say(two_, "a SELECT INBOX");
+  say(two_, "b STORE 3 +FLAGS (\\Deleted)");
+  say(two_, "c EXPUNGE");
+  EXPECT_EQ(say(one_, "c COPY 1:3 there"),
+            "* 3 EXPUNGE\r\n* 2 RECENT\r\nc NO [NONEXISTENT] Some of the messages are gone\r\n");
+  EXPECT_EQ(say(one_, "d STATUS there (MESSAGES)"),
+            "* STATUS there (MESSAGES 0)\r\nd OK Status completed\r\n");
+}
+
+TEST_F(TwoSessions, AppendIsSpooledAndTold) {
+  SessionSettings settings;
+  settings.spool_directory = testing::TempDir();
+  Session session{store_, clock_, settings, "a", ""};
+  take(session);
+  say(session, "a SELECT INBOX");
+  const std::string big = "Subject: big\r\n\r\n" + std::string(300'000, 'x') + "\r\n";
+  session.receive("b APPEND INBOX (\\Seen) {" + std::to_string(big.size()) + "+}\r\n");
+  for (std::size_t at = 0; at < big.size(); at += 10'000) session.receive(big.substr(at, 10'000));
+  session.receive("\r\nc FETCH 4 (FLAGS RFC822.SIZE)\r\n");
+  EXPECT_EQ(take(session),
+            "* 4 EXISTS\r\n* 4 RECENT\r\nb OK [APPENDUID 1500000000 4] Append completed\r\n"
+            "* 4 FETCH (FLAGS (\\Seen \\Recent) RFC822.SIZE " +
+                std::to_string(big.size()) + ")\r\nc OK Fetch completed\r\n");
+  world_->fail_next(Errc::OverQuota);
+  EXPECT_TRUE(say(session, "d APPEND INBOX {3+}\r\nabc").starts_with("d NO [OVERQUOTA]"));
+}
+
+}  // namespace
+}  // namespace mail::imap
