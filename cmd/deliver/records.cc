@@ -1,0 +1,143 @@
+#include "cmd/deliver/records.h"
+
+#include <sysexits.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cmd/common/program.h"
+#include "libmail/base/log.h"
+#include "libmail/config/bindings.h"
+#include "libmail/local/recipient.h"
+#include "libmail/store/factory/open.h"
+
+namespace mail::cmd {
+namespace {
+
+// Explaining opens nothing.
+class NoHelper final : public local::Helper {
+ public:
+  Result<void> make_mailbox() override { return {}; }
+  Result<void> take_dotlock(std::chrono::milliseconds /*timeout*/) override { return {}; }
+  void release_dotlock() override {}
+};
+
+Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings, const auth::Identity& identity,
+                                                   const local::Place& place,
+                                                   std::chrono::milliseconds lock_timeout) {
+  settings.lock_timeout = lock_timeout;
+  settings.mail_location = place.location;
+  if (place.location.empty()) {  // a file named in an alias, a spool without mail_location
+    settings.mail_location = place.format == local::Place::Format::Mbox ? "mbox:~/mail:INBOX=" + place.path
+                                                                        : "maildir:" + place.path;
+  }
+  const auto mail_store = TRY(store::open_mail_store(settings, identity));
+  return mail_store->open("INBOX");
+}
+
+}  // namespace
+
+local::Settings local_settings(const config::Configuration& config) {
+  const auto postfix = config.postfix();
+  local::Settings settings;
+  settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
+  settings.home_mailbox = postfix.get_string("home_mailbox");
+  settings.mail_location = config.dovecot().get_string("mail_location");
+  settings.mailbox_size_limit = postfix.get_size("mailbox_size_limit");
+  settings.queue_minfree = postfix.get_size("queue_minfree");
+  settings.state_directory = postfix.get_string("tubepost_state_directory") + "/state";
+  settings.recipient_delimiter = postfix.get_string("recipient_delimiter");
+  settings.default_privs = postfix.get_string("default_privs");
+  settings.hopcount_limit = postfix.get_integer("hopcount_limit");
+  settings.socket = postfix.get_string("deliver_socket");
+  settings.myhostname = postfix.get_string("myhostname");
+  settings.myorigin = postfix.get_string("myorigin");
+  settings.passwd_file = postfix.get_string("passwd_file");
+  settings.message_size_limit = postfix.get_size("message_size_limit");
+  return settings;
+}
+
+local::MonitorWorld monitor_world(const config::Configuration& config, Routes& routes) {
+  local::MonitorWorld world;
+  world.recipient.settings = local_settings(config);
+  world.recipient.open_mailbox = [settings = config::store_settings(config)](
+                                     const auth::Identity& identity, const local::Place& place,
+                                     std::chrono::milliseconds lock_timeout) {
+    return open_inbox(settings, identity, place, lock_timeout);
+  };
+  world.recipient.is_local_domain = [&routes](std::string_view domain) {
+    return domain.empty() || routes.policy().is_local_domain(domain).value_or(false);
+  };
+  world.find_account = [&routes](std::string_view name) { return routes.accounts().find(name); };
+  // The asker's word is not enough: our own alias files must lead there.
+  world.permit = [&routes](const alias::EndPoint& end_point) -> Result<std::string> {
+    const auto addr_spec = TRY(address::parse_recipient_argument(end_point.original_to));
+    const auto expansion = TRY(routes.expander().expand(addr_spec.local_part, end_point.original_to));
+    const auto found = std::find_if(expansion.end_points.begin(), expansion.end_points.end(),
+                                    [&](const alias::EndPoint& one) {
+                                      return one.kind == end_point.kind && one.target == end_point.target;
+                                    });
+    if (found == expansion.end_points.end()) {
+      return fail(Errc::Denied, "Not permitted",
+                  log::escape(end_point.original_to) + " does not lead to " + log::escape(end_point.target));
+    }
+    return found->runs_as;
+  };
+  return world;
+}
+
+int serve_records(const std::vector<std::string>& config_paths, FileDescriptor connection) {
+  // Read anew for each connection: an edit holds at once.
+  const auto config = config::load(config_paths);
+  if (!config) {
+    for (const auto& line : config::render(config.error())) log::error(line);
+    return EX_TEMPFAIL;  // end of file: the asker waits or queues
+  }
+  const auto routes = Routes::open(*config, policy_settings(*config));
+  if (!routes) {
+    log::error(routes.error().log_text);
+    return EX_TEMPFAIL;
+  }
+  const auto world = monitor_world(*config, **routes);
+  if (const auto permitted = local::check_peer(world, connection); !permitted) {
+    log::warning(permitted.error().log_text);
+    return EX_NOPERM;
+  }
+  local::serve_connection(world, std::move(connection));
+  return 0;
+}
+
+Result<int> explain_delivery(const config::Configuration& config, const std::string& address) {
+  const auto routes = TRY(Routes::open(config, policy_settings(config)));
+  const auto addr_spec = TRY(address::parse_recipient_argument(address));
+  Trace trace;
+  const auto decision = routes->policy().decide({}, {addr_spec}, trace);
+  if (!decision) {
+    // The failed expansion's own steps say more than the refusal.
+    {
+      Trace failed;
+      static_cast<void>(routes->expander().expand(addr_spec.local_part, address, &failed));
+      trace.append(failed);
+    }
+    std::fputs(format_trace(trace).c_str(), stdout);
+    std::printf("refused: %s\n", decision.error().public_text.c_str());
+    return exit_status(decision.error());
+  }
+  std::fputs(format_trace(decision->trace).c_str(), stdout);
+  const auto world = monitor_world(config, *routes);
+  NoHelper helper;
+  for (const auto& end_point : decision->end_points) {
+    std::printf("end point: %s %s\n", std::string(alias::to_string(end_point.kind)).c_str(), end_point.target.c_str());
+    if (end_point.kind == alias::Kind::Remote) continue;
+    auth::Identity identity;
+    if (auto account = world.find_account(end_point.target)) identity = *std::move(account);
+    local::Recipient recipient(world.recipient, helper, identity);
+    Trace steps;
+    const auto explained = recipient.explain(end_point, steps);
+    std::fputs(format_trace(steps).c_str(), stdout);
+    if (!explained) std::printf("would fail: %s\n", explained.error().log_text.c_str());
+  }
+  return 0;
+}
+
+}  // namespace mail::cmd
