@@ -124,7 +124,10 @@ class Acceptor {
       read_signals();
       for (std::size_t i = 1; i < waits.size(); ++i) {
         if (waits.at(i).revents == 0) continue;
-        if (stamps_of(settings_.watched_files) != stamps) execute_anew();
+        if (auto now = stamps_of(settings_.watched_files); now != stamps) {
+          stamps = std::move(now);
+          if (!settings_.may_execute_anew || settings_.may_execute_anew()) execute_anew();
+        }
         accept_on(sockets_.at(i - 1));
         last_activity = std::chrono::steady_clock::now();
       }

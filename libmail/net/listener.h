@@ -41,6 +41,9 @@ struct AcceptSettings {
   // Files whose change makes the parent execute itself anew (configuration, certificates); asked
   // before each child.
   std::vector<std::string> watched_files;
+  // Asked then: false keeps this process as it is until the next change (the new configuration is
+  // broken: the last good one goes on). Empty: always.
+  std::function<bool()> may_execute_anew;
   std::vector<std::string> argv;  // of this program, for executing itself
 };
 

@@ -1,0 +1,208 @@
+#include "libmail/login/connection.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
+#include "libmail/base/sys.h"
+#include "libmail/login/channel.h"
+#include "libmail/login/monitor.h"
+#include "libmail/login/monitor_client.h"
+#include "libmail/login/pump.h"
+#include "libmail/login/roles.h"
+#include "libmail/net/network.h"
+#include "libmail/net/signals.h"
+
+namespace mail::login {
+namespace {
+
+constexpr int kHandOverDescriptor = 3;
+
+// What is ours in the network, of this peer.
+struct Standing {
+  bool is_trusted = false;  // in login_trusted_networks
+  bool is_refused = false;  // outside of them (requirements.md finding 2)
+};
+
+Result<Standing> stand(const Settings& settings, const net::Peer& peer) {
+  Standing standing;
+  const auto networks = TRY(net::parse_networks(settings.trusted_networks));
+  standing.is_trusted = net::contains(networks, peer.address);
+  // The machine itself is never outside: its own tools would be locked out.
+  standing.is_refused = settings.refuse_outside && !networks.empty() && !standing.is_trusted &&
+                        !is_local(peer);
+  return standing;
+}
+
+// Exit status of the front. Everything it needs is opened before it gives its rights up.
+Result<int> run_front(const Protocol& protocol, const Options& options, const Settings& settings,
+                      std::shared_ptr<tls::ServerContext> tls, const net::Peer& peer,
+                      bool is_trusted, FileDescriptor channel) {
+  const bool needs_tls = options.implicit_tls || settings.ssl == Settings::Ssl::Required;
+  if (!tls) tls = TRY(load_tls(settings, needs_tls));
+  TRY(become_front(settings.front_user, settings.empty_directory));
+
+  net::DescriptorTransport::Settings io_settings;
+  if (tls) io_settings.start_tls = tls::ServerContext::starter(tls);
+  net::DescriptorTransport io(STDIN_FILENO, STDOUT_FILENO, std::move(io_settings));
+  if (options.implicit_tls) TRY(io.start_tls());
+
+  MonitorClient client(std::move(channel));
+  FrontContext context;
+  context.peer = peer;
+  context.tls_available = tls != nullptr && !options.implicit_tls;
+  context.authenticator = &client;
+  const bool is_safe = is_local(peer) || is_trusted;
+  const bool wants_tls =
+      settings.disable_plaintext_auth || settings.ssl == Settings::Ssl::Required;
+  context.cleartext_allowed = [=](bool is_tls) { return is_tls || is_safe || !wants_tls; };
+
+  const auto outcome = TRY(protocol.front(io, context));
+  if (!outcome.logged_in) return 0;
+  net::ignore_termination();
+  const FileDescriptor session = TRY(client.become_session(
+      {outcome.login_name, outcome.tag, outcome.unread, io.tls_description(), io.is_tls()}));
+  if (io.is_tls()) pump(io, session);
+  return 0;
+}
+
+// Puts the record where the session looks for it.
+Result<void> place_record(const HandOver& record) {
+  const FileDescriptor memory(::memfd_create("hand-over", MFD_CLOEXEC));
+  if (!memory.is_open()) return fail(sys::error_from_errno(errno, "memfd_create", "hand-over"));
+  TRY(sys::write_all(memory, serialize(record)));
+  if (::dup2(memory.get(), kHandOverDescriptor) < 0) {
+    return fail(sys::error_from_errno(errno, "dup2", "hand-over"));
+  }
+  if (memory.get() == kHandOverDescriptor) {  // dup2 onto itself leaves close-on-exec set
+    return fail(Errc::Internal, "Internal error", "descriptor 3 was free");
+  }
+  return {};
+}
+
+// A root's environment says nothing to a user's process.
+void clean_environment(const auth::Identity& identity) {
+  ::clearenv();                                             // NOLINT(concurrency-mt-unsafe)
+  ::setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);      // NOLINT(concurrency-mt-unsafe)
+  ::setenv("HOME", identity.home.c_str(), 1);               // NOLINT(concurrency-mt-unsafe)
+  ::setenv("USER", identity.user.c_str(), 1);               // NOLINT(concurrency-mt-unsafe)
+}
+
+// From monitor to session: returns only when it fails.
+Result<void> execute_session(const HandOver& record) {
+  auto arguments = own_arguments();
+  if (arguments.empty()) return fail(Errc::Internal, "Internal error", "own arguments unreadable");
+  TRY(place_record(record));
+  const bool was_root = ::geteuid() == 0;
+  TRY(become_user(record.identity));
+  if (was_root) clean_environment(record.identity);
+  arguments.insert(arguments.begin() + 1, "--session");
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  // Not by path: an upgrade may have replaced it, and the user may not reach it.
+  ::execv("/proc/self/exe", argv.data());
+  return fail(sys::error_from_errno(errno, "execv", "/proc/self/exe"));
+}
+
+int run_monitor(const Protocol& protocol, const Settings& settings, const net::Peer& peer,
+                const FileDescriptor& channel, pid_t front) {
+  static_cast<void>(std::signal(SIGTERM, SIG_IGN));  // the front says good-bye
+  const SystemClock clock;
+  const auto authenticator = make_authenticator(settings);
+  Monitor monitor(settings, protocol.name, peer, *authenticator, clock);
+  FileDescriptor pipe;
+  auto served = monitor.serve(channel, pipe);
+  if (!served) {
+    log::error(served.error().log_text);
+    static_cast<void>(::kill(front, SIGKILL));  // it asked for what is not in the table
+    wait_for_child(front);
+    return EX_TEMPFAIL;
+  }
+  if (!*served) return wait_for_child(front);
+  if (pipe.is_open()) {
+    ::dup2(pipe.get(), STDIN_FILENO);
+    ::dup2(pipe.get(), STDOUT_FILENO);
+    pipe.reset();
+  } else {
+    wait_for_child(front);
+  }
+  const auto executed = execute_session(**served);
+  log::error(protocol.name + "-login: " + executed.error().log_text);
+  say(protocol.unavailable);
+  return EX_TEMPFAIL;
+}
+
+}  // namespace
+
+void say(std::string_view octets) {
+  [[maybe_unused]] const auto put = ::write(STDOUT_FILENO, octets.data(), octets.size());
+}
+
+Result<std::shared_ptr<tls::ServerContext>> load_tls(const Settings& settings, bool is_needed) {
+  if (settings.ssl == Settings::Ssl::No || settings.certificate_file.empty()) {
+    if (is_needed) return fail(Errc::Config, "TLS not available", "TLS is needed; no certificate");
+    return std::shared_ptr<tls::ServerContext>();
+  }
+  auto context = tls::ServerContext::load(settings.certificate_file, settings.key_file);
+  if (context || is_needed) return context;
+  log::error("no TLS: " + context.error().log_text);
+  return std::shared_ptr<tls::ServerContext>();
+}
+
+std::vector<std::string> own_arguments() {
+  const auto text = sys::read_file("/proc/self/cmdline");
+  std::vector<std::string> arguments;
+  if (!text || text->empty()) return arguments;
+  for (const auto argument : ascii::split(*text, '\0')) arguments.emplace_back(argument);
+  arguments.pop_back();  // behind the last NUL
+  return arguments;
+}
+
+int serve_connection(const Protocol& protocol, const Options& options, const Settings& settings,
+                     const std::shared_ptr<tls::ServerContext>& tls) {
+  const net::Peer peer = net::peer_of(STDIN_FILENO);
+  const auto give_up = [&](const Error& error) {
+    log::error(protocol.name + "-login: " + error.log_text);
+    if (!options.implicit_tls) say(protocol.unavailable);
+    return EX_TEMPFAIL;
+  };
+  const auto standing = stand(settings, peer);
+  if (!standing) return give_up(standing.error());
+  if (standing->is_refused) {
+    log::info(protocol.name + "-login: Disconnected (refused by login_networks_outside): user=<>, rip=" +
+              peer.address + ", lip=" + peer.local_address);
+    if (!options.implicit_tls) say(protocol.refused);
+    return 0;
+  }
+  auto channel = make_channel();
+  if (!channel) return give_up(channel.error());
+  const pid_t front = ::fork();
+  if (front < 0) return give_up(sys::error_from_errno(errno, "fork", "front"));
+  if (front == 0) {
+    channel->first.reset();
+    const auto status = run_front(protocol, options, settings, tls, peer, standing->is_trusted,
+                                  std::move(channel->second));
+    if (!status) {
+      const bool is_mishap = status.error().code == Errc::Closed ||
+                             status.error().code == Errc::Timeout ||
+                             status.error().code == Errc::Denied;
+      if (!is_mishap) ::_exit(give_up(status.error()));
+      log::info(protocol.name + "-login: Disconnected: rip=" + peer.address + ": " +
+                status.error().log_text);
+    }
+    ::_exit(status.value_or(0));
+  }
+  channel->second.reset();
+  return run_monitor(protocol, settings, peer, channel->first, front);
+}
+
+}  // namespace mail::login

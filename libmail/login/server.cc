@@ -1,0 +1,116 @@
+#include "libmail/login/server.h"
+
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "libmail/base/log.h"
+#include "libmail/base/sys.h"
+#include "libmail/login/connection.h"
+#include "libmail/net/listener.h"
+#include "libmail/net/signals.h"
+
+namespace mail::login {
+namespace {
+
+constexpr int kHandOverDescriptor = 3;
+
+Result<HandOver> take_hand_over() {
+  const FileDescriptor memory(kHandOverDescriptor);
+  const auto status = TRY(sys::fstat(memory));
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > kMaxHandOverOctets) return fail(Errc::TooLarge, "hand-over record is too large");
+  return parse_hand_over(TRY(sys::pread_all(memory, 0, size)));
+}
+
+int run_session(const Protocol& protocol) {
+  const auto fail_with = [&](const std::string& why) {
+    log::error(protocol.name + ": " + why);
+    say(protocol.unavailable);
+    return EX_TEMPFAIL;
+  };
+  ::prctl(PR_SET_NAME, protocol.name.c_str());  // otherwise "exe"
+  if (::geteuid() == 0 || ::getuid() == 0) return fail_with("a session is never uid 0");
+  const auto record = take_hand_over();
+  if (!record) return fail_with(record.error().log_text);
+  if (record->identity.uid != ::geteuid()) return fail_with("hand-over record of another user");
+  net::DescriptorTransport io(STDIN_FILENO, STDOUT_FILENO, {});
+  io.unread(record->unread);
+  const auto served = protocol.session(io, *record);
+  if (served) return 0;
+  const Error& error = served.error();
+  if (error.code == Errc::Closed || error.code == Errc::Timeout) {
+    log::info(protocol.name + "(" + log::escape(record->identity.user) +
+              "): Disconnected: " + error.log_text);
+    return 0;
+  }
+  return fail_with(log::escape(record->identity.user) + ": " + error.log_text);
+}
+
+// Accepting: the parent holds settings and certificate; it becomes a new process only when the new
+// configuration can be used, so that the last good one goes on otherwise.
+Result<int> run_acceptor(const Protocol& protocol, const Options& options,
+                         std::vector<FileDescriptor> sockets,
+                         const std::function<Result<Settings>()>& load_settings) {
+  const auto settings = load_settings();
+  if (!settings) log::error(settings.error().log_text);
+  std::shared_ptr<tls::ServerContext> tls;
+  if (settings) {
+    auto loaded = load_tls(*settings, options.implicit_tls);
+    if (loaded) {
+      tls = *loaded;
+    } else {
+      log::error(protocol.name + "-login: " + loaded.error().log_text);
+    }
+  }
+  net::AcceptSettings accepting;
+  accepting.idle_exit = options.idle_exit;
+  accepting.argv = own_arguments();
+  if (settings) accepting.watched_files = settings->files;
+  accepting.may_execute_anew = [&] {
+    const auto fresh = load_settings();
+    if (fresh) return true;
+    log::error(fresh.error().log_text + "\nthe last good configuration is kept");
+    return !settings;
+  };
+  const auto serve = [&](FileDescriptor connection) {
+    ::dup2(connection.get(), STDIN_FILENO);
+    ::dup2(connection.get(), STDOUT_FILENO);
+    connection.reset();
+    if (settings) return serve_connection(protocol, options, *settings, tls);
+    // Without any that was good: perhaps it has been mended since.
+    const auto fresh = load_settings();
+    if (fresh) return serve_connection(protocol, options, *fresh, nullptr);
+    say(protocol.unavailable);
+    return EX_TEMPFAIL;
+  };
+  TRY(net::accept_connections(std::move(sockets), accepting, protocol.unavailable, serve));
+  return 0;
+}
+
+}  // namespace
+
+Result<int> run_server(const Protocol& protocol, const Options& options,
+                       const std::function<Result<Settings>()>& load_settings) {
+  net::install_signal_handlers();
+  if (options.session) return run_session(protocol);
+  auto sockets = net::inherited_sockets();
+  if (sockets.empty() && !options.listen.empty()) {
+    sockets.push_back(TRY(net::listen_on(options.listen, net::SocketKind::Stream)));
+  }
+  if (sockets.empty() && net::is_listening(STDIN_FILENO)) {
+    sockets.push_back(TRY(sys::duplicate(FileDescriptor(STDIN_FILENO))));
+  }
+  if (!sockets.empty()) return run_acceptor(protocol, options, std::move(sockets), load_settings);
+  const auto settings = load_settings();
+  if (!settings) {
+    log::error(settings.error().log_text);
+    if (!options.implicit_tls) say(protocol.unavailable);
+    return EX_TEMPFAIL;
+  }
+  return serve_connection(protocol, options, *settings, nullptr);
+}
+
+}  // namespace mail::login
