@@ -24,7 +24,7 @@ inline void add_login_options(CLI::App& app, std::vector<std::string>& config_pa
                               bool& print_config, bool& check, std::string& listen, bool& idle_exit,
                               bool& implicit_tls, bool& session) {
   app.add_option("-c,--config", config_paths, "Configuration file; may be repeated")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
   app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");

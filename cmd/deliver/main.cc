@@ -1,5 +1,6 @@
-// deliver: local delivery. Without options: message on descriptor 0, recipients as arguments. --records
-// serves our own programs, --lmtp other mail systems; by the name sendmail it takes sendmail's options.
+// deliver: local delivery. Without options: message on descriptor 0, recipients as arguments.
+// --records serves our own programs, --lmtp other mail systems; by the name sendmail it takes
+// sendmail's options.
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -25,8 +26,10 @@ struct Options {
   SubmitOptions submit;
 };
 
-// Another of our programs takes over: smtp-recv for -bs, newaliases for -bi, smtp-send for -bp and -q.
-[[noreturn]] void become_program(const std::string& name, const Options& options, std::vector<std::string> more) {
+// Another of our programs takes over: smtp-recv for -bs, newaliases for -bi, smtp-send for -bp and
+// -q.
+[[noreturn]] void become_program(const std::string& name, const Options& options,
+                                 std::vector<std::string> more) {
   std::string self(4096, '\0');
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
   self.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
@@ -42,7 +45,8 @@ struct Options {
   ::_exit(EX_OSFILE);
 }
 
-Result<int> accept_records(const Options& options, std::vector<FileDescriptor> sockets, std::vector<std::string> argv) {
+Result<int> accept_records(const Options& options, std::vector<FileDescriptor> sockets,
+                           std::vector<std::string> argv) {
   net::AcceptSettings settings;
   settings.idle_exit = options.idle_exit;
   settings.argv = std::move(argv);
@@ -60,8 +64,10 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
   if (options.flush) become_program("smtp-send", options, {"--flush"});
   if (options.records) {
     std::vector<FileDescriptor> sockets = net::inherited_sockets();
-    if (!options.listen.empty()) sockets.push_back(TRY(net::listen_on(options.listen, net::SocketKind::SequentialPacket)));
-    if (sockets.empty() && net::is_listening(STDIN_FILENO)) sockets.emplace_back(::dup(STDIN_FILENO));
+    if (!options.listen.empty())
+      sockets.push_back(TRY(net::listen_on(options.listen, net::SocketKind::SequentialPacket)));
+    if (sockets.empty() && net::is_listening(STDIN_FILENO))
+      sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return accept_records(options, std::move(sockets), argv);
     return serve_records(options.config_paths, FileDescriptor(::dup(STDIN_FILENO)));
   }
@@ -151,12 +157,17 @@ int main(int argc, char** argv) {
   using namespace mail;
   cmd::Options options;
   CLI::App app{"Deliver a message, or serve deliveries", "deliver"};
-  app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")->expected(1)->take_all();
+  app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")
+      ->allow_extra_args(false)
+      ->take_all();
   app.add_flag("--records", options.records, "Serve delivery records of our own programs");
   app.add_option("--listen", options.listen, "Accept connections on unix:PATH");
-  app.add_flag("--idle-exit", options.idle_exit, "With inherited sockets: leave after 10 idle seconds");
-  app.add_option("--explain", options.explained, "Tell where mail for this address would go, and why");
-  app.add_flag("--print-config", options.print_config, "Print every setting, its default and its origin");
+  app.add_flag("--idle-exit", options.idle_exit,
+               "With inherited sockets: leave after 10 idle seconds");
+  app.add_option("--explain", options.explained,
+                 "Tell where mail for this address would go, and why");
+  app.add_flag("--print-config", options.print_config,
+               "Print every setting, its default and its origin");
   app.add_flag("--check", options.check, "Check the configuration");
   app.add_option("-f", options.submit.sender, "Envelope sender");
   app.add_option("-F", options.submit.full_name, "Sender's full name");
@@ -167,7 +178,8 @@ int main(int argc, char** argv) {
   words.insert(words.begin(), argv[0]);
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
-  if (const auto status = cmd::parse(app, static_cast<int>(pointers.size()), pointers.data())) return *status;
+  if (const auto status = cmd::parse(app, static_cast<int>(pointers.size()), pointers.data()))
+    return *status;
   const std::vector<std::string> all(argv, argv + argc);
   return cmd::run_program("deliver", [&] { return cmd::run(options, all); });
 }

@@ -22,14 +22,16 @@ class NoHelper final : public local::Helper {
   void release_dotlock() override {}
 };
 
-Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings, const auth::Identity& identity,
+Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings,
+                                                   const auth::Identity& identity,
                                                    const local::Place& place,
                                                    std::chrono::milliseconds lock_timeout) {
   settings.lock_timeout = lock_timeout;
   settings.mail_location = place.location;
   if (place.location.empty()) {  // a file named in an alias, a spool without mail_location
-    settings.mail_location = place.format == local::Place::Format::Mbox ? "mbox:~/mail:INBOX=" + place.path
-                                                                        : "maildir:" + place.path;
+    settings.mail_location = place.format == local::Place::Format::Mbox
+                                 ? "mbox:~/mail:INBOX=" + place.path
+                                 : "maildir:" + place.path;
   }
   const auto mail_store = TRY(store::open_mail_store(settings, identity));
   return mail_store->open("INBOX");
@@ -72,14 +74,16 @@ local::MonitorWorld monitor_world(const config::Configuration& config, Routes& r
   // The asker's word is not enough: our own alias files must lead there.
   world.permit = [&routes](const alias::EndPoint& end_point) -> Result<std::string> {
     const auto addr_spec = TRY(address::parse_recipient_argument(end_point.original_to));
-    const auto expansion = TRY(routes.expander().expand(addr_spec.local_part, end_point.original_to));
-    const auto found = std::find_if(expansion.end_points.begin(), expansion.end_points.end(),
-                                    [&](const alias::EndPoint& one) {
-                                      return one.kind == end_point.kind && one.target == end_point.target;
-                                    });
+    const auto expansion =
+        TRY(routes.expander().expand(addr_spec.local_part, end_point.original_to));
+    const auto found = std::find_if(
+        expansion.end_points.begin(), expansion.end_points.end(), [&](const alias::EndPoint& one) {
+          return one.kind == end_point.kind && one.target == end_point.target;
+        });
     if (found == expansion.end_points.end()) {
       return fail(Errc::Denied, "Not permitted",
-                  log::escape(end_point.original_to) + " does not lead to " + log::escape(end_point.target));
+                  log::escape(end_point.original_to) + " does not lead to " +
+                      log::escape(end_point.target));
     }
     return found->runs_as;
   };
@@ -127,7 +131,8 @@ Result<int> explain_delivery(const config::Configuration& config, const std::str
   const auto world = monitor_world(config, *routes);
   NoHelper helper;
   for (const auto& end_point : decision->end_points) {
-    std::printf("end point: %s %s\n", std::string(alias::to_string(end_point.kind)).c_str(), end_point.target.c_str());
+    std::printf("end point: %s %s\n", std::string(alias::to_string(end_point.kind)).c_str(),
+                end_point.target.c_str());
     if (end_point.kind == alias::Kind::Remote) continue;
     auth::Identity identity;
     if (auto account = world.find_account(end_point.target)) identity = *std::move(account);

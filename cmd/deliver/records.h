@@ -1,4 +1,5 @@
-// deliver --records: the monitor that our own programs ask for local deliveries (docs/delivery-records.md).
+// deliver --records: the monitor that our own programs ask for local deliveries
+// (docs/delivery-records.md).
 #pragma once
 
 #include <string>

@@ -45,7 +45,9 @@ class QueueSink final : public Sink {
   explicit QueueSink(std::unique_ptr<queue::Draft> draft) : draft_(std::move(draft)) {}
   [[nodiscard]] const queue::QueueId& id() const override { return draft_->id(); }
   Result<void> write(std::string_view octets) override { return draft_->write(octets); }
-  Result<queue::QueueId> commit(queue::Envelope envelope) override { return draft_->commit(std::move(envelope)); }
+  Result<queue::QueueId> commit(queue::Envelope envelope) override {
+    return draft_->commit(std::move(envelope));
+  }
 
  private:
   std::unique_ptr<queue::Draft> draft_;
@@ -57,7 +59,9 @@ class DropSink final : public Sink {
   Result<void> open() { return drop_.open(); }
   [[nodiscard]] const queue::QueueId& id() const override { return drop_.id(); }
   Result<void> write(std::string_view octets) override { return drop_.write(octets); }
-  Result<queue::QueueId> commit(queue::Envelope envelope) override { return drop_.commit(std::move(envelope)); }
+  Result<queue::QueueId> commit(queue::Envelope envelope) override {
+    return drop_.commit(std::move(envelope));
+  }
 
  private:
   queue::Drop drop_;
@@ -121,7 +125,8 @@ User user_of(uid_t uid) {
     const std::string_view gecos = entry->pw_gecos;
     user.full_name = gecos.substr(0, gecos.find(','));
     // "&" stands for the account's name (passwd(5)).
-    if (const auto at = user.full_name.find('&'); at != std::string::npos) user.full_name.replace(at, 1, user.name);
+    if (const auto at = user.full_name.find('&'); at != std::string::npos)
+      user.full_name.replace(at, 1, user.name);
   }
   return user;
 }
@@ -147,7 +152,8 @@ class Submission {
     if (const int refused = TRY(add_recipients(options_.recipients)); refused != 0) return refused;
     TRY(read_header());
     if (options_.take_from_header) {
-      if (const int refused = TRY(add_recipients(header_recipients())); refused != 0) return refused;
+      if (const int refused = TRY(add_recipients(header_recipients())); refused != 0)
+        return refused;
       if (envelope_.recipients.empty()) {
         std::fputs("deliver: no recipients in To, Cc or Bcc\n", stderr);
         return EX_DATAERR;
@@ -159,7 +165,8 @@ class Submission {
     envelope_.client = "uid " + std::to_string(uid_);
     TRY(write_message());
     const auto id = TRY(sink_->commit(envelope_));
-    log::info(id.value + ": uid=" + std::to_string(uid_) + " from=<" + log::escape(envelope_.reverse_path) + '>');
+    log::info(id.value + ": uid=" + std::to_string(uid_) + " from=<" +
+              log::escape(envelope_.reverse_path) + '>');
     if (directory_queue_) attempt_now(id);
     return 0;
   }
@@ -179,7 +186,8 @@ class Submission {
       auto decision = routes_->policy().decide({}, {*addr_spec}, trace);
       if (!decision) {
         const Error& error = decision.error();
-        std::fprintf(stderr, "deliver: %s: %s %s\n", log::escape(text).c_str(), to_string(error.status).c_str(),
+        std::fprintf(stderr, "deliver: %s: %s %s\n", log::escape(text).c_str(),
+                     to_string(error.status).c_str(),
                      error.code == Errc::NotFound ? "user unknown" : error.public_text.c_str());
         status = exit_status(error);
         continue;
@@ -193,9 +201,10 @@ class Submission {
         to.target = end_point.target;
         to.runs_as = end_point.runs_as;
         to.no_forward = end_point.no_forward;
-        const bool known = std::any_of(envelope_.recipients.begin(), envelope_.recipients.end(), [&](const queue::Recipient& one) {
-          return one.kind == to.kind && one.target == to.target;
-        });
+        const bool known = std::any_of(envelope_.recipients.begin(), envelope_.recipients.end(),
+                                       [&](const queue::Recipient& one) {
+                                         return one.kind == to.kind && one.target == to.target;
+                                       });
         if (!known) envelope_.recipients.push_back(std::move(to));
       }
     }
@@ -205,7 +214,8 @@ class Submission {
   // The header section, and what was read behind it.
   Result<void> read_header() {
     std::string head;
-    while (head.size() < message::kMaxHeaderSection && head.find("\n\n") == std::string::npos && !head.starts_with('\n')) {
+    while (head.size() < message::kMaxHeaderSection && head.find("\n\n") == std::string::npos &&
+           !head.starts_with('\n')) {
       const std::string more = TRY(input_.next());
       if (more.empty()) break;
       head += more;
@@ -226,7 +236,8 @@ class Submission {
       for (const auto& body : header_.find_all(name)) {
         for (const auto& one : address::flatten(address::parse_address_list(body))) {
           // "root" alone reads as a display name without address: a local name.
-          found.push_back(one.addr_spec.empty() ? one.display_name : address::to_string(one.addr_spec));
+          found.push_back(one.addr_spec.empty() ? one.display_name
+                                                : address::to_string(one.addr_spec));
         }
       }
     }
@@ -250,7 +261,8 @@ class Submission {
   Result<void> open_sink() {
     // What root writes must be the queue's own, or its runner could not read it.
     if (::geteuid() == 0) {
-      if (const auto became = login::become_service("tubepost"); !became) log::warning(became.error().log_text);
+      if (const auto became = login::become_service("tubepost"); !became)
+        log::warning(became.error().log_text);
     }
     auto queue = queue::DirectoryQueue::open(queue_, clock_);
     if (queue) {
@@ -293,13 +305,19 @@ class Submission {
       const User user = user_of(uid_);
       address::NameAddr from;
       from.display_name = options_.full_name.empty() ? user.full_name : options_.full_name;
-      const std::string who = envelope_.reverse_path.empty() ? user.name + '@' + origin_ : envelope_.reverse_path;
-      if (const auto addr_spec = address::parse_recipient_argument(who)) from.addr_spec = *addr_spec;
+      const std::string who =
+          envelope_.reverse_path.empty() ? user.name + '@' + origin_ : envelope_.reverse_path;
+      if (const auto addr_spec = address::parse_recipient_argument(who))
+        from.addr_spec = *addr_spec;
       head += message::make_address_field("From", {from});
     }
-    if (header_.count("Date") == 0) head += message::make_field("Date", message::format_date(message::to_local(now), message::zone_name(now)));
+    if (header_.count("Date") == 0)
+      head += message::make_field(
+          "Date", message::format_date(message::to_local(now), message::zone_name(now)));
     if (header_.count("Message-ID") == 0) {
-      head += message::make_field("Message-Id", message::make_message_id(now, sink_->id().value, config_.postfix().get_string("myhostname")));
+      head += message::make_field(
+          "Message-Id", message::make_message_id(now, sink_->id().value,
+                                                 config_.postfix().get_string("myhostname")));
     }
     if (header_.count("To") == 0 && header_.count("Cc") == 0) {
       // RFC 5322 needs no destination field; Postfix names nobody either.

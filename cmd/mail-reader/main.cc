@@ -274,16 +274,18 @@ int main(int argc, char** argv) {
   app.add_flag("-v", options.verbose, "Accepted for other mail programs' sake");
   app.add_flag("-~", options.tildes, "Tilde escapes even if standard input is no terminal");
   app.add_option("-s,--subject", options.subject, "Subject of the message to send");
-  app.add_option("-c,--cc", options.cc, "Carbon copies to")->expected(1)->take_all();
-  app.add_option("-b,--bcc", options.bcc, "Blind carbon copies to")->expected(1)->take_all();
+  app.add_option("-c,--cc", options.cc, "Carbon copies to")->allow_extra_args(false)->take_all();
+  app.add_option("-b,--bcc", options.bcc, "Blind carbon copies to")
+      ->allow_extra_args(false)
+      ->take_all();
   app.add_option("-a,--attach", options.attachments,
                  "Attach FILE; or add 'Name: body' to the header")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("-r,--from", options.from, "Sender's address");
   app.add_option("-q", options.quote_file, "Begin the text with this file");
   app.add_option("-S", options.variables, "Set a variable: NAME or NAME=VALUE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("addresses", options.addresses, "Send standard input to these");
   if (const auto status = cmd::parse(app, argc, argv)) return *status;

@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   bool check = false;
   CLI::App app{"Receive mail: an SMTP server session on descriptors 0 and 1", "smtp-recv"};
   app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
   app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");

@@ -178,7 +178,7 @@ int main(int argc, char** argv) {
   options.list = is_mailq;
   CLI::App app{"Send queued mail on, or list the queue", is_mailq ? "mailq" : "smtp-send"};
   app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_flag("--queue", options.queue, "Run the queue until it is empty");
   app.add_flag("--stay", options.stay, "With --queue: go on when it is empty");
@@ -187,7 +187,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", options.json, "List the queue as JSON, a message a line");
   app.add_flag("-q,--flush", options.flush, "Try all queued mail now");
   app.add_option("-d,--delete", options.remove, "Take messages out of the queue, by their ids")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("-f,--from", options.sender, "With HOST: the envelope sender");
   app.add_flag("--print-config", options.print_config,

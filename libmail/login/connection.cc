@@ -37,8 +37,8 @@ Result<Standing> stand(const Settings& settings, const net::Peer& peer) {
   const auto networks = TRY(net::parse_networks(settings.trusted_networks));
   standing.is_trusted = net::contains(networks, peer.address);
   // The machine itself is never outside: its own tools would be locked out.
-  standing.is_refused = settings.refuse_outside && !networks.empty() && !standing.is_trusted &&
-                        !is_local(peer);
+  standing.is_refused =
+      settings.refuse_outside && !networks.empty() && !standing.is_trusted && !is_local(peer);
   return standing;
 }
 
@@ -61,8 +61,7 @@ Result<int> run_front(const Protocol& protocol, const Options& options, const Se
   context.tls_available = tls != nullptr && !options.implicit_tls;
   context.authenticator = &client;
   const bool is_safe = is_local(peer) || is_trusted;
-  const bool wants_tls =
-      settings.disable_plaintext_auth || settings.ssl == Settings::Ssl::Required;
+  const bool wants_tls = settings.disable_plaintext_auth || settings.ssl == Settings::Ssl::Required;
   context.cleartext_allowed = [=](bool is_tls) { return is_tls || is_safe || !wants_tls; };
 
   const auto outcome = TRY(protocol.front(io, context));
@@ -90,10 +89,10 @@ Result<void> place_record(const HandOver& record) {
 
 // A root's environment says nothing to a user's process.
 void clean_environment(const auth::Identity& identity) {
-  ::clearenv();                                             // NOLINT(concurrency-mt-unsafe)
-  ::setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);      // NOLINT(concurrency-mt-unsafe)
-  ::setenv("HOME", identity.home.c_str(), 1);               // NOLINT(concurrency-mt-unsafe)
-  ::setenv("USER", identity.user.c_str(), 1);               // NOLINT(concurrency-mt-unsafe)
+  ::clearenv();                                         // NOLINT(concurrency-mt-unsafe)
+  ::setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);  // NOLINT(concurrency-mt-unsafe)
+  ::setenv("HOME", identity.home.c_str(), 1);           // NOLINT(concurrency-mt-unsafe)
+  ::setenv("USER", identity.user.c_str(), 1);           // NOLINT(concurrency-mt-unsafe)
 }
 
 // From monitor to session: returns only when it fails.
@@ -178,7 +177,8 @@ int serve_connection(const Protocol& protocol, const Options& options, const Set
   const auto standing = stand(settings, peer);
   if (!standing) return give_up(standing.error());
   if (standing->is_refused) {
-    log::info(protocol.name + "-login: Disconnected (refused by login_networks_outside): user=<>, rip=" +
+    log::info(protocol.name +
+              "-login: Disconnected (refused by login_networks_outside): user=<>, rip=" +
               peer.address + ", lip=" + peer.local_address);
     if (!options.implicit_tls) say(protocol.refused);
     return 0;

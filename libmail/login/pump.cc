@@ -67,8 +67,8 @@ class Pump {
   }
 
   void write_session() {
-    const ssize_t put = ::send(session_, to_session_.data(), to_session_.size(),
-                               MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t put =
+        ::send(session_, to_session_.data(), to_session_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put >= 0) {
       to_session_.erase(0, static_cast<std::size_t>(put));
     } else if (errno != EAGAIN && errno != EINTR) {
