@@ -41,8 +41,7 @@ Result<std::unique_ptr<MailStore>> open_mail_store(const Settings& settings,
                                                    const auth::Identity& identity) {
   const Location location = TRY(location_of(settings, identity));
   if (location.format == Format::Maildir) {
-    return fail(
-        make_error(Errc::Unsupported, EnhancedStatus{4, 3, 5}, "Maildir is not supported yet"));
+    return std::make_unique<maildir::MaildirMailStore>(location, settings);
   }
   return open_mbox(settings, identity, location);
 }
