@@ -342,7 +342,14 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 Result<void> replace_file(const std::string& path, std::string_view octets, mode_t mode) {
   const std::string temporary = path + ".tmp" + std::to_string(::getpid());
   auto written = [&]() -> Result<void> {
-    auto fd = TRY(open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+    auto opened = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    if (!opened && opened.error().code == Errc::Exists) {
+      // Left over from a process of the same number that was killed.
+      TRY(unlink(temporary));
+      opened = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    }
+    if (!opened) return fail(opened.error());
+    auto fd = std::move(*opened);
     TRY(write_all(fd, octets));
     TRY(fsync(fd, temporary));
     TRY(close(std::move(fd), temporary));

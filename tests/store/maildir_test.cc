@@ -1,28 +1,7 @@
-#include "libmail/store/maildir/mail_store.h"
-
 #include "tests/store/disk_fixture.h"
 
 namespace mail::store {
 namespace {
-
-class MaildirFixture final : public Fixture {
- public:
-  MaildirFixture() {
-    settings_.clock = &clock_;
-    settings_.lock_timeout = std::chrono::milliseconds(300);
-  }
-  std::unique_ptr<MailStore> open() override {
-    return std::make_unique<maildir::MaildirMailStore>(
-        Location{Format::Maildir, root(), root(), {}, {}, "Maildir++"}, settings_);
-  }
-  ManualClock& clock() override { return clock_; }
-  [[nodiscard]] std::string root() const { return home_.path() + "/Maildir"; }
-
- private:
-  TemporaryHome home_;
-  ManualClock clock_{WallTime{std::chrono::seconds{1'700'000'000}}};
-  Settings settings_;
-};
 
 INSTANTIATE_TEST_SUITE_P(Maildir, StoreConformance,
                          testing::Values(Implementation{

@@ -217,19 +217,18 @@ Result<Rewriter::Finding> Rewriter::examine(const FileDescriptor& side, const Re
     tail = size;  // in place: whatever stands behind stays there
     return Finding::Redo;
   }
-  bool is_extended = size >= rewrite.new_end;
-  for (std::uint64_t at = rewrite.old_end; at < rewrite.new_end && is_extended; at += kBlock) {
-    const auto want = static_cast<std::size_t>(std::min(kBlock, rewrite.new_end - at));
+  const std::uint64_t ours_end = std::min(size, rewrite.new_end);
+  bool is_ours = true;
+  for (std::uint64_t at = rewrite.old_end; at < ours_end && is_ours; at += kBlock) {
+    const auto want = static_cast<std::size_t>(std::min(kBlock, ours_end - at));
     const std::string now = TRY(sys::pread_all(mbox_, at, want));
     const std::string fresh = TRY(sys::pread_all(side, at - rewrite.begin, want));
-    is_extended = now.size() == fresh.size() &&
-                  std::equal(now.begin(), now.end(), fresh.begin(),
-                             [](char a, char b) { return a == b || a == '\0'; });
+    is_ours = now.size() == fresh.size() &&
+              std::equal(now.begin(), now.end(), fresh.begin(),
+                         [](char a, char b) { return a == b || a == '\0'; });
   }
-  if (is_extended) {
-    tail = rewrite.new_end;
-  } else if (is_unfinished && size == rewrite.old_end) {
-    tail = size;
+  if (is_ours) {
+    tail = ours_end;
   } else if (!is_unfinished) {
     return Finding::Foreign;  // all new, and yet not extended: that was not us
   }

@@ -1,0 +1,159 @@
+// The process is killed before, in the middle of and after each system call of an append, a flag
+// change with fold, and an expunge; and each call fails for want of room. Afterwards every
+// acknowledged message is there exactly once, octet for octet.
+#include "libmail/base/faults.h"
+
+#include "tests/store/disk_fixture.h"
+
+#ifdef TUBEPOST_FAULTS
+
+namespace mail::store {
+namespace {
+
+constexpr std::size_t kMostCalls = 400;
+
+// Every call takes minutes under sanitizers: TUBEPOST_ALL_FAULTS=1. Otherwise every fifth, another
+// fifth for each action.
+std::size_t first_call(const std::string& action) {
+  return std::getenv("TUBEPOST_ALL_FAULTS") != nullptr ? 1 : 1 + action.size() % 5;
+}
+std::size_t stride() { return std::getenv("TUBEPOST_ALL_FAULTS") != nullptr ? 1 : 5; }
+
+struct Param {
+  const char* name;
+  std::unique_ptr<Fixture> (*make)();
+};
+
+class StoreFaults : public testing::TestWithParam<Param> {
+ protected:
+  void SetUp() override { faults::kill_by_throwing(true); }
+  void TearDown() override {
+    faults::arm("");
+    faults::kill_by_throwing(false);
+  }
+
+  // Runs `step` with the nth call spoilt; false when there was no such call.
+  template <class Step>
+  static bool run(const std::string& action, std::size_t nth, Step step) {
+    faults::arm("*:" + std::to_string(nth) + ":" + action);
+    try {
+      step();
+    } catch (const faults::Killed&) {
+    }
+    const bool reached = faults::calls_seen() >= nth;
+    faults::arm("");
+    return reached;
+  }
+};
+
+const std::string kOld = "A: 1\n\nthe first\n";
+const std::string kNew = "Received: by mx with SMTP id Q77\nB: 2\n\nthe second\nFrom me\n";
+const std::string kThird = "C: 3\n\nthe third\n";
+
+TEST_P(StoreFaults, AppendIsOnceAndWhole) {
+  const bool is_mbox = std::string(GetParam().name) == "mbox";
+  std::string stored = kNew;
+  if (is_mbox) stored.replace(stored.find("From me"), 4, ">From");
+  for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
+    for (const bool retried : {true, false}) {
+      std::size_t nth = first_call(action);
+      for (; nth < kMostCalls; nth += stride()) {
+        const auto fixture = GetParam().make();
+        AppendOptions options;
+        options.delivery_id = "Q77/0";
+        options.may_be_retried = retried;
+        add(*expect_ok(fixture->open()->open("INBOX")), kOld);
+        bool acknowledged = false;
+        const bool reached = run(action, nth, [&] {
+          const auto store = fixture->open();
+          const auto box = store->open("INBOX");
+          StringSource source{kNew};
+          if (box) acknowledged = (*box)->append(source, options).has_value();
+        });
+        const std::string where = action + " at call " + std::to_string(nth);
+        // Somebody else looks or delivers before the retry.
+        if (nth % 3 == 1) all(*expect_ok(fixture->open()->open("INBOX")));
+        std::vector<std::string> expected{kOld, stored};
+        if (nth % 3 == 2) {
+          add(*expect_ok(fixture->open()->open("INBOX")), kThird);
+          expected.push_back(kThird);
+        }
+        const auto store = fixture->open();
+        const auto box = expect_ok(store->open("INBOX"));
+        StringSource source{kNew};
+        const auto again = expect_ok(box->append(source, options));
+        EXPECT_TRUE(!acknowledged || again.was_stored_before) << where;
+        ASSERT_THAT(bodies(*box), testing::UnorderedElementsAreArray(expected)) << where;
+        if (!reached) break;
+      }
+      EXPECT_LT(nth, kMostCalls);
+    }
+  }
+}
+
+TEST_P(StoreFaults, FlagsAndExpungesHoldOnceAcknowledged) {
+  for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
+    std::size_t nth = first_call(action);
+    for (; nth < kMostCalls; nth += stride()) {
+      const auto fixture = GetParam().make();
+      std::vector<Uid> uids;
+      {
+        const auto store = fixture->open();
+        const auto box = expect_ok(store->open("INBOX"));
+        for (const auto& text :
+             {kOld, kThird, std::string("D: 4\n\n") + std::string(9000, 'x') + "\n"}) {
+          uids.push_back(add(*box, text));
+        }
+      }
+      Flags seen;
+      seen.set(Flag::Seen);
+      seen.set_keyword("work");
+      bool has_flags = false;
+      bool has_expunged = false;
+      const bool reached = run(action, nth, [&] {
+        const auto store = fixture->open();
+        const auto box = store->open("INBOX");
+        if (!box) return;
+        has_flags = (*box)->change(set_flags(uids[2], seen)).has_value();
+        static_cast<void>((*box)->fold());
+        has_expunged = (*box)->change(expunge({uids[0]})).has_value();
+        static_cast<void>((*box)->fold());
+      });
+      const std::string where = action + " at call " + std::to_string(nth);
+      for (const bool folded : {false, true}) {
+        const auto store = fixture->open();
+        const auto box = expect_ok(store->open("INBOX"));
+        if (folded) expect_ok(box->fold());
+        const auto found = all(*box);
+        const std::size_t missing = has_expunged ? 1 : found.size() == 2 ? 1 : 0;
+        ASSERT_EQ(found.size(), 3 - missing) << where;
+        std::size_t at = missing;
+        for (const auto& info : found) {
+          EXPECT_EQ(info.uid, uids[at++]) << where;
+          EXPECT_EQ(body(*box, info.uid, View::Wire).size(), info.size) << where;
+        }
+        EXPECT_EQ(body(*box, uids[1], View::Wire), to_wire(kThird)) << where;
+        EXPECT_EQ(body(*box, uids[2], View::Wire).substr(0, 9), "D: 4\r\n\r\nx") << where;
+        if (has_flags) {
+          EXPECT_EQ(found.back().flags, seen) << where;
+        }
+      }
+      if (!reached) break;
+    }
+    EXPECT_LT(nth, kMostCalls);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Disk, StoreFaults,
+                         testing::Values(Param{"mbox",
+                                               []() -> std::unique_ptr<Fixture> {
+                                                 return std::make_unique<MboxFixture>();
+                                               }},
+                                         Param{"maildir", []() -> std::unique_ptr<Fixture> {
+                                                 return std::make_unique<MaildirFixture>();
+                                               }}));
+
+}  // namespace
+}  // namespace mail::store
+
+#endif
