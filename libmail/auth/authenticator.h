@@ -24,10 +24,10 @@ struct Identity {
 };
 
 struct Attempt {
-  std::string_view user;      // as the client gave it: "boss" or "boss@linuxprobe.com"
-  std::string_view password;  // wiped by its owner after use
-  std::string_view service;   // "pop3", "imap", "smtp": PAM's and the log's name
-  std::string_view peer;      // client address for the log and for delays
+  std::string_view user;              // as the client gave it: "boss" or "boss@linuxprobe.com"
+  std::string_view password;          // wiped by its owner after use
+  std::string_view service;           // "pop3", "imap", "smtp": PAM's and the log's name
+  std::string_view peer;              // client address for the log and for delays
   std::string_view method = "PLAIN";  // SASL mechanism for the log; USER/PASS and LOGIN are PLAIN
   bool tls = false;                   // for the log
 };

@@ -2,12 +2,12 @@
 
 #ifdef TUBEPOST_FAULTS
 
-#include <csignal>
+#include <unistd.h>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "libmail/base/ascii.h"

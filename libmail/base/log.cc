@@ -101,7 +101,10 @@ std::string escape(std::string_view octets, std::size_t limit) {
     } else if (ascii::is_8bit(c)) {
       // Keep well-formed UTF-8 sequences whole.
       const auto lead = static_cast<unsigned char>(c);
-      const std::size_t length = lead >= 0xf0 && lead < 0xf5 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+      const std::size_t length = lead >= 0xf0 && lead < 0xf5 ? 4
+                                 : lead >= 0xe0              ? 3
+                                 : lead >= 0xc2              ? 2
+                                                             : 0;
       bool whole = length != 0 && lead < 0xf5 && i + length <= octets.size();
       for (std::size_t k = 1; whole && k < length; ++k) {
         whole = (static_cast<unsigned char>(octets[i + k]) & 0xc0U) == 0x80U;

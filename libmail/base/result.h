@@ -35,12 +35,12 @@ enum class Errc : std::uint8_t {
   Denied,       // not permitted, by policy or by the kernel
   BadCredentials,
   PrivacyRequired,  // only under TLS
-  OverQuota,    // this user's share is used up (EDQUOT)
-  NoSpace,      // the disk is full (ENOSPC, EFBIG)
-  TooLarge,     // beyond a limit of ours
-  TooMany,      // more recipients, errors, messages, levels than allowed
-  InUse,        // locked by another; time-out of a lock
-  Loop,         // mail loop, alias loop, symlink loop
+  OverQuota,        // this user's share is used up (EDQUOT)
+  NoSpace,          // the disk is full (ENOSPC, EFBIG)
+  TooLarge,         // beyond a limit of ours
+  TooMany,          // more recipients, errors, messages, levels than allowed
+  InUse,            // locked by another; time-out of a lock
+  Loop,             // mail loop, alias loop, symlink loop
   Unsupported,
   Timeout,      // a deadline passed
   Closed,       // the peer is gone
@@ -76,8 +76,8 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 inline tl::unexpected<Error> fail(Errc code, std::string public_text, std::string log_text = {}) {
   return fail(make_error(code, std::move(public_text), std::move(log_text)));
 }
-// `status` is spelled EnhancedStatus{5, 1, 1}: bare braces would be a string of three octets, and are
-// refused as ambiguous.
+// `status` is spelled EnhancedStatus{5, 1, 1}: bare braces would be a string of three octets, and
+// are refused as ambiguous.
 inline tl::unexpected<Error> fail(Errc code, EnhancedStatus status, std::string public_text,
                                   std::string log_text = {}) {
   return fail(make_error(code, status, std::move(public_text), std::move(log_text)));

@@ -50,7 +50,8 @@ Result<HandOver> parse_hand_over(std::string_view octets) {
   record.peer.port = static_cast<std::uint16_t>(TRY(in.number()));
   record.peer.local_address = TRY(in.text(kMost));
   record.peer.local_port = static_cast<std::uint16_t>(TRY(in.number()));
-  record.tls = TRY(in.number()) != 0;
+  record.tls = TRY(in.number())
+  != 0;
   record.tls_description = TRY(in.text(kMost));
   TRY(in.end());
   return record;

@@ -96,9 +96,8 @@ std::optional<Error> Monitor::objection_to(const auth::Identity& identity) const
   const unsigned first = service_ == "smtp" ? 1 : std::max(settings_.first_valid_uid, 1U);
   if (identity.uid >= first) return std::nullopt;
   return make_error(Errc::Denied, EnhancedStatus{5, 7, 0}, "Login is not allowed",
-                    "user " + log::escape(identity.user) + ": uid " +
-                        std::to_string(identity.uid) + " is below first_valid_uid (" +
-                        std::to_string(first) + ")");
+                    "user " + log::escape(identity.user) + ": uid " + std::to_string(identity.uid) +
+                        " is below first_valid_uid (" + std::to_string(first) + ")");
 }
 
 Answer Monitor::answer(const VerifyRequest& request) {
@@ -143,9 +142,8 @@ void Monitor::log_end() const {
   }
   const std::string why = identity_ ? std::string("session not started") : last_reason_;
   log::info(service_ + "-login: Disconnected (" + why + ", " + std::to_string(attempts_) +
-            " attempts" + in + ": user=<" + log::escape(last_user_) +
-            ">, method=" + log::escape(last_method_) + ", " + addresses(peer_) +
-            protection(last_tls_, peer_));
+            " attempts" + in + ": user=<" + log::escape(last_user_) + ">, method=" +
+            log::escape(last_method_) + ", " + addresses(peer_) + protection(last_tls_, peer_));
 }
 
 }  // namespace mail::login

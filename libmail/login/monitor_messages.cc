@@ -49,7 +49,8 @@ Result<Request> parse_request(std::string_view octets) {
   FieldReader in(octets);
   Request request;
   const auto kind = TRY(in.number());
-  const bool tls = TRY(in.number()) != 0;
+  const bool tls = TRY(in.number())
+  != 0;
   if (kind == static_cast<std::uint32_t>(RequestKind::Verify)) {
     request.verify.tls = tls;
     request.verify.user = TRY(in.text(kMaxName));
@@ -72,7 +73,8 @@ Result<Request> parse_request(std::string_view octets) {
 Result<Answer> parse_answer(std::string_view octets) {
   FieldReader in(octets);
   Answer answer;
-  answer.ok = TRY(in.number()) != 0;
+  answer.ok = TRY(in.number())
+  != 0;
   const auto code = TRY(in.number());
   if (code > static_cast<std::uint32_t>(Errc::Internal)) return fail(Errc::Corrupt, "bad answer");
   answer.code = static_cast<Errc>(code);

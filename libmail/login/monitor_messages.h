@@ -46,6 +46,7 @@ Result<Answer> parse_answer(std::string_view octets);
 // One packet, with a descriptor when `attached` is open. Closed: the other side has gone.
 Result<void> send_packet(const FileDescriptor& channel, std::string_view octets,
                          const FileDescriptor& attached = FileDescriptor());
-Result<std::string> receive_packet(const FileDescriptor& channel, FileDescriptor* attached = nullptr);
+Result<std::string> receive_packet(const FileDescriptor& channel,
+                                   FileDescriptor* attached = nullptr);
 
 }  // namespace mail::login

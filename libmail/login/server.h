@@ -65,9 +65,9 @@ struct Protocol {
   std::function<Result<void>(net::Transport&, const HandOver&)> session;
 };
 
-// Everything from accepted connection(s) to exit status. `implicit_tls`: ports 995 and 993. A server
-// never fails over its configuration: when load_settings() does, the peer hears `unavailable`, and an
-// accepting parent goes on with the last good settings (DESIGN.md section 2).
+// Everything from accepted connection(s) to exit status. `implicit_tls`: ports 995 and 993. A
+// server never fails over its configuration: when load_settings() does, the peer hears
+// `unavailable`, and an accepting parent goes on with the last good settings (DESIGN.md section 2).
 //
 // The session is executed with this process's own arguments and --session, which the caller turns
 // into Options::session; `--session` reads the hand-over record from descriptor 3.

@@ -8,8 +8,13 @@ namespace {
 TEST(Base64, ExamplesOfRfc4648Section10) {
   const struct {
     std::string_view octets, text;
-  } cases[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-               {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  } cases[] = {{"", ""},
+               {"f", "Zg=="},
+               {"fo", "Zm8="},
+               {"foo", "Zm9v"},
+               {"foob", "Zm9vYg=="},
+               {"fooba", "Zm9vYmE="},
+               {"foobar", "Zm9vYmFy"}};
   for (const auto& [octets, text] : cases) {
     EXPECT_EQ(encode(octets), text);
     EXPECT_EQ(decode(text).value(), octets);

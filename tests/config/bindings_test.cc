@@ -6,13 +6,13 @@ namespace mail::config {
 namespace {
 
 TEST(Bindings, ValuesReachTheirFields) {
-  const auto loaded = load_text(
-      {{{Grammar::Postfix, "main.cf"},
-        "myorigin = a.org\nrecipient_delimiter = +\nexpand_owner_alias = yes\n"
-        "owner_request_special = no\nmail_location = maildir:~/Maildir\n"
-        "mail_spool_directory = /spool\ntubepost_state_directory = /state\n"
-        "tubepost_spool_directory = /q\nqueue_directory = /var/spool/postfix\n"}},
-      Host{"mail.a.org", "", {}});
+  const auto loaded =
+      load_text({{{Grammar::Postfix, "main.cf"},
+                  "myorigin = a.org\nrecipient_delimiter = +\nexpand_owner_alias = yes\n"
+                  "owner_request_special = no\nmail_location = maildir:~/Maildir\n"
+                  "mail_spool_directory = /spool\ntubepost_state_directory = /state\n"
+                  "tubepost_spool_directory = /q\nqueue_directory = /var/spool/postfix\n"}},
+                Host{"mail.a.org", "", {}});
   ASSERT_TRUE(loaded);
   const auto store = store_settings(*loaded);
   EXPECT_EQ(store.mail_location, "maildir:~/Maildir");

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """The deployment chapter in one go, as an ordinary user: two accounts, mail from boss to root in
 GB2312, read by POP3 with `boss` and `boss@domain`, by IMAP and by mail-reader with the chapter's
 output; the alias bin; xxoo refused before newaliases and delivered after; a peer down and up again.

@@ -12,8 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (!exchange) return 0;
   auto step = lines.size() > 1 && !lines.at(1).empty() ? exchange->start(lines.at(1))
                                                        : exchange->start(std::nullopt);
-  for (std::size_t at = 2;
-       at < lines.size() && std::holds_alternative<mail::auth::Challenge>(step); ++at) {
+  for (std::size_t at = 2; at < lines.size() && std::holds_alternative<mail::auth::Challenge>(step);
+       ++at) {
     step = exchange->respond(lines.at(at));
   }
   if (const auto* got = std::get_if<mail::auth::Credentials>(&step)) {

@@ -16,7 +16,17 @@ namespace {
 using std::chrono::steady_clock;
 
 // What deliver does on one connection: a list of steps.
-enum class Step { Receive, ReceiveGo, SayOk, SayLater, SayFull, SayCommitting, SayForward, Hang, Garbage };
+enum class Step {
+  Receive,
+  ReceiveGo,
+  SayOk,
+  SayLater,
+  SayFull,
+  SayCommitting,
+  SayForward,
+  Hang,
+  Garbage
+};
 using Script = std::vector<Step>;
 
 // Serves each connection by the next script, in a thread; ends it by closing.
@@ -133,14 +143,31 @@ TEST(SocketConversation, deliver_ends_as_the_contract_says) {
       {"end of file before committing", {{Receive}}, 9, Answer::NotCommitted, 1},
       {"silent before committing", {{Receive, Hang}}, 9, Answer::NotCommitted, 1},
       {"garbage before committing", {{Receive, Garbage}}, 9, Answer::NotCommitted, 1},
-      {"killed after go, stored", {{Receive, SayCommitting, ReceiveGo}, {Receive, SayOk}}, 9, Answer::Ok, 2},
+      {"killed after go, stored",
+       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayOk}},
+       9,
+       Answer::Ok,
+       2},
       {"killed after go, not stored: stored then",
-       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayCommitting, ReceiveGo, SayOk}}, 9, Answer::Ok, 2},
+       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayCommitting, ReceiveGo, SayOk}},
+       9,
+       Answer::Ok,
+       2},
       {"killed after go, then locked, then stored",
-       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayLater}, {Receive, SayOk}}, 9, Answer::Ok, 3},
-      {"killed after go, then nobody there", {{Receive, SayCommitting, ReceiveGo}}, 9, Answer::Unresolved, 1},
-      {"killed after go, client gone", {{Receive, SayCommitting, ReceiveGo}, {Receive, SayOk}}, 0,
-       Answer::Unresolved, 1},
+       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayLater}, {Receive, SayOk}},
+       9,
+       Answer::Ok,
+       3},
+      {"killed after go, then nobody there",
+       {{Receive, SayCommitting, ReceiveGo}},
+       9,
+       Answer::Unresolved,
+       1},
+      {"killed after go, client gone",
+       {{Receive, SayCommitting, ReceiveGo}, {Receive, SayOk}},
+       0,
+       Answer::Unresolved,
+       1},
   };
   for (const Case& test : cases) {
     FakeDeliver deliver(test.scripts);
@@ -167,7 +194,8 @@ TEST(SocketConversation, keeps_the_connection_of_the_check_for_the_delivery) {
   const auto message = sys::open("/dev/null", O_RDONLY);
   SocketConversation conversation([&] { return deliver.connect(); }, quick());
   EXPECT_EQ(conversation.check(delivery_to("boss").end_point, 10).answer, Answer::Ok);
-  EXPECT_EQ(conversation.deliver(delivery_to("boss"), *message, [] { return true; }).answer, Answer::Ok);
+  EXPECT_EQ(conversation.deliver(delivery_to("boss"), *message, [] { return true; }).answer,
+            Answer::Ok);
   EXPECT_EQ(conversation.check(delivery_to("boss").end_point, 10).answer, Answer::Ok);
   EXPECT_EQ(deliver.connections(), 1U);
   EXPECT_TRUE(deliver.got_message);
@@ -178,13 +206,14 @@ TEST(SocketConversation, replaces_a_kept_connection_that_died) {
   const auto message = sys::open("/dev/null", O_RDONLY);
   SocketConversation conversation([&] { return deliver.connect(); }, quick());
   EXPECT_EQ(conversation.check(delivery_to("boss").end_point, 10).answer, Answer::Ok);
-  EXPECT_EQ(conversation.deliver(delivery_to("boss"), *message, [] { return true; }).answer, Answer::Ok);
+  EXPECT_EQ(conversation.deliver(delivery_to("boss"), *message, [] { return true; }).answer,
+            Answer::Ok);
   EXPECT_EQ(deliver.connections(), 2U);
 }
 
 TEST(SocketConversation, no_answer_to_a_check_is_later) {
-  for (const Script& script : {Script{}, Script{Receive}, Script{Receive, Hang}, Script{Receive, Garbage},
-                               Script{Receive, SayCommitting}}) {
+  for (const Script& script : {Script{}, Script{Receive}, Script{Receive, Hang},
+                               Script{Receive, Garbage}, Script{Receive, SayCommitting}}) {
     FakeDeliver deliver({script});
     SocketConversation conversation([&] { return deliver.connect(); }, quick());
     const Verdict verdict = conversation.check(delivery_to("boss").end_point, 10);
@@ -194,7 +223,9 @@ TEST(SocketConversation, no_answer_to_a_check_is_later) {
 }
 
 TEST(SocketConversation, keeps_only_a_few) {
-  FakeDeliver deliver({{Receive, SayOk, Receive}, {Receive, SayOk, Receive}, {Receive, SayOk, Receive},
+  FakeDeliver deliver({{Receive, SayOk, Receive},
+                       {Receive, SayOk, Receive},
+                       {Receive, SayOk, Receive},
                        {Receive, SayOk}});
   SocketConversation conversation([&] { return deliver.connect(); }, quick());
   for (const char* name : {"a", "b", "c", "a"}) {
