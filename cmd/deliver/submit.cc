@@ -264,7 +264,11 @@ class Submission {
       if (const auto became = login::become_service("tubepost"); !became)
         log::warning(became.error().log_text);
     }
-    auto queue = queue::DirectoryQueue::open(queue_, clock_);
+    const std::string directory = queue_.directory + "/queue";
+    const bool is_ours = ::access(directory.c_str(), W_OK) == 0 || !sys::exists(directory);
+    auto queue = is_ours ? queue::DirectoryQueue::open(queue_, clock_)
+                         : Result<std::unique_ptr<queue::DirectoryQueue>>(
+                               fail(Errc::Denied, "Not the queue's owner"));
     if (queue) {
       auto draft = (*queue)->create();
       if (draft) {
