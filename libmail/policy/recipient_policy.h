@@ -47,6 +47,8 @@ class RecipientPolicy {
   // Whether mail for the domain ends here; used for alias targets too.
   Result<bool> is_local_domain(std::string_view domain, Trace* trace = nullptr);
   [[nodiscard]] bool is_trusted(const Client& client) const;
+  // myorigin: completes what our own clients leave without a domain.
+  [[nodiscard]] const std::string& origin() const { return settings_.myorigin; }
 
  private:
   RecipientPolicy() = default;

@@ -78,6 +78,19 @@ Result<void> parse_mail_parameter(std::string_view word, Mail& command) {
   return fail(Errc::Unsupported, EnhancedStatus{5, 5, 4}, "Unsupported option");
 }
 
+// "<root>": no path of RFC 5321, but local clients send it, and the session completes it or not.
+std::optional<address::AddrSpec> parse_local_name(Cursor& in) {
+  const std::size_t begin = in.position();
+  if (in.consume('<')) {
+    address::AddrSpec local;
+    local.local_part = in.take_while(
+        [](char c) { return ascii::is_alnum(c) || c == '.' || c == '_' || c == '-' || c == '+'; });
+    if (!local.local_part.empty() && in.consume('>')) return local;
+  }
+  in.rewind(begin);
+  return std::nullopt;
+}
+
 // mail = "MAIL FROM:" Reverse-path [SP Mail-parameters]
 Result<Command> parse_mail(std::string_view arguments) {
   Cursor in{arguments};
@@ -86,9 +99,13 @@ Result<Command> parse_mail(std::string_view arguments) {
     return fail(Errc::Syntax, EnhancedStatus{5, 5, 4}, "Syntax: MAIL FROM:<address>");
   }
   in.take_while(ascii::is_wsp);  // "MAIL FROM: <a@b>" is wrong, common and harmless
-  auto path = address::parse_reverse_path(in);
-  if (!path) return fail(Errc::Syntax, EnhancedStatus{5, 1, 7}, "Bad sender address syntax");
-  command.reverse_path = *std::move(path);
+  if (auto local = parse_local_name(in)) {
+    command.reverse_path.addr_spec = std::move(local);
+  } else {
+    auto path = address::parse_reverse_path(in);
+    if (!path) return fail(Errc::Syntax, EnhancedStatus{5, 1, 7}, "Bad sender address syntax");
+    command.reverse_path = *std::move(path);
+  }
   if (!in.at_end() && !ascii::is_wsp(in.peek())) {
     return fail(Errc::Syntax, EnhancedStatus{5, 1, 7}, "Bad sender address syntax");
   }
@@ -110,28 +127,21 @@ Result<Command> parse_rcpt(std::string_view arguments) {
   if (!in.consume_nocase("TO:"))
     return fail(Errc::Syntax, EnhancedStatus{5, 5, 4}, "Syntax: RCPT TO:<address>");
   in.take_while(ascii::is_wsp);
-  auto path = address::parse_forward_path(in);
-  if (!path) {
-    // "<root>": no path of RFC 5321, but local clients send it, and the policy completes it.
-    Cursor again{ascii::trim(arguments.substr(3))};
-    if (again.consume('<')) {
-      const auto name = again.take_while([](char c) {
-        return ascii::is_alnum(c) || c == '.' || c == '_' || c == '-' || c == '+';
-      });
-      if (!name.empty() && again.consume('>') && again.at_end()) {
-        address::ForwardPath local;
-        local.addr_spec.local_part = name;
-        return Command{Rcpt{local, std::string(name)}};
-      }
-    }
+  Rcpt command;
+  if (auto local = parse_local_name(in)) {
+    command.forward_path.addr_spec = *std::move(local);
+  } else {
+    auto path = address::parse_forward_path(in);
+    if (!path) return fail(Errc::Syntax, EnhancedStatus{5, 1, 3}, "Bad recipient address syntax");
+    command.forward_path = *std::move(path);
+  }
+  if (!in.at_end() && !ascii::is_wsp(in.peek())) {
     return fail(Errc::Syntax, EnhancedStatus{5, 1, 3}, "Bad recipient address syntax");
   }
   if (!ascii::trim(in.rest()).empty()) {
     return fail(Errc::Unsupported, EnhancedStatus{5, 5, 4}, "Unsupported option");
   }
-  Rcpt command;
-  command.original = address::to_string(path->addr_spec);
-  command.forward_path = *std::move(path);
+  command.original = address::to_string(command.forward_path.addr_spec);
   return Command{std::move(command)};
 }
 

@@ -89,13 +89,14 @@ void Session::process() {
     if (!line) return;
     if (*line) {
       process_line(**line);
-    } else {
+    } else if (line->error().code == Errc::Syntax) {
       // A client that ends lines otherwise may be two minds about where commands begin.
+      const Reply reply{
+          521, {5, 5, 2}, settings_.myhostname + " Error: " + line->error().public_text};
+      log_reject("COMMAND", reply, "");
+      close_with(reply);
+    } else {
       fail_command(to_reply(line->error()));
-      if (line->error().code == Errc::Syntax) {
-        log_reject("COMMAND", to_reply(line->error()), "");
-        close_with({521, {5, 5, 2}, settings_.myhostname + " Error: " + line->error().public_text});
-      }
     }
     if (in_data_) {
       const std::string rest = framer_.take_rest();
@@ -131,6 +132,7 @@ void Session::process_line(std::string_view line) {
     } else if (auto command = verb->parse(arguments); !command) {
       reply = to_reply(command.error());
       if (command.error().code == Errc::Unsupported) reply.code = 555;  // RFC 5321 section 4.1.1.11
+      if (reply.status == EnhancedStatus{5, 6, 7}) reply.code = 553;    // RFC 6531 section 3.5
     } else {
       reply = execute(*command);
     }
@@ -251,9 +253,20 @@ Reply Session::on(const Mail& command) {
   if (limit != 0 && command.size.value_or(0) > limit) {
     return {552, {5, 3, 4}, "Message size exceeds fixed limit"};
   }
+  address::ReversePath sender = command.reverse_path;
+  if (sender.addr_spec && sender.addr_spec->domain.empty()) {
+    // Our own clients may leave the domain away (S39); nobody else's root is ours.
+    if (!services_.policy.is_trusted({client_.address, sasl_user_}) && sasl_user_.empty()) {
+      return {504,
+              {5, 5, 2},
+              '<' + address::to_plain_string(sender) +
+                  ">: Sender address rejected: need fully-qualified address"};
+    }
+    sender.addr_spec->domain = services_.policy.origin();
+  }
   reset_transaction();
   transaction_.mail = command;
-  transaction_.reverse_path = address::to_plain_string(command.reverse_path);
+  transaction_.reverse_path = address::to_plain_string(sender);
   state_ = HasSender;
   return {250, {2, 1, 0}, "Ok"};
 }
