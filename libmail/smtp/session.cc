@@ -21,6 +21,39 @@ Session::Session(const Settings& settings, ClientInfo client, Services services)
   say({220, {settings_.banner}});
 }
 
+// "ehlo=1 mail=1 rcpt=1/2 quit=1 commands=4/5": taken, of how many; as Postfix counts.
+Session::~Session() {
+  std::string line = "disconnect from " + client_text();
+  CommandCount all;
+  const auto add = [&line](std::string_view name, const CommandCount& count) {
+    line += ' ' + ascii::to_lower(name) + '=' + std::to_string(count.taken);
+    if (count.taken != count.seen) line += '/' + std::to_string(count.seen);
+  };
+  for (const auto& [name, count] : commands_) {
+    add(name, count);
+    all.taken += count.taken;
+    all.seen += count.seen;
+  }
+  add("commands", all);
+  log::info(line);
+}
+
+void Session::count_command(std::string_view name, bool is_taken) {
+  last_command_ = name;
+  const auto known = std::find_if(commands_.begin(), commands_.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  auto& count = known != commands_.end()
+                    ? known->second
+                    : commands_.emplace_back(std::string(name), CommandCount{}).second;
+  ++count.seen;
+  if (is_taken) ++count.taken;
+}
+
+std::string Session::last_command() const {
+  if (last_command_.empty()) return "CONNECT";
+  return last_command_ == "unknown" ? "UNKNOWN" : last_command_;
+}
+
 std::string Session::take_output() {
   if (output_.size() <= kMaxOutput) return std::exchange(output_, {});
   std::string part = output_.substr(0, kMaxOutput);
@@ -45,8 +78,7 @@ void Session::close_with(const Reply& reply) {
 }
 
 void Session::timed_out() {
-  log::info("timeout after " + std::string(in_data_ ? "DATA" : "command") + " from " +
-            client_text());
+  log::info("timeout after " + last_command() + " from " + client_text());
   close_with({421, {4, 4, 2}, settings_.myhostname + " Error: timeout exceeded"});
 }
 
@@ -70,7 +102,7 @@ void Session::tls_started(std::string description) {
 
 void Session::receive(std::string_view octets) {
   if (octets.empty()) {
-    if (in_data_) log::info("lost connection after DATA from " + client_text());
+    log::info("lost connection after " + last_command() + " from " + client_text());
     closing_ = true;
     return;
   }
@@ -117,10 +149,12 @@ void Session::fail_command(const Reply& reply) {
 
 void Session::process_line(std::string_view line) {
   Reply reply;
+  std::string_view name = "AUTH";
   if (sasl_) {
     reply = answer_sasl(sasl_->respond(line));
   } else {
     const auto [verb, arguments] = split_command(line, smtp_verbs());
+    name = verb == nullptr ? "unknown" : verb->name;
     if (verb == nullptr) {
       reply = {502, {5, 5, 2}, "Error: command not recognized"};
     } else if ((verb->allowed_in & state_) == 0) {
@@ -137,6 +171,8 @@ void Session::process_line(std::string_view line) {
       reply = execute(*command);
     }
   }
+  // A SASL exchange is one command, counted at its end.
+  if (!sasl_) count_command(name, reply.code < 400);
   if (reply.lines.empty()) return;  // said already
   if (reply.code >= 400) {
     fail_command(reply);
@@ -236,7 +272,7 @@ Reply Session::check_credentials(const auth::Credentials& credentials) {
     sasl_user_ = identity->user;
     return {235, {2, 7, 0}, "Authentication successful"};
   }
-  log::warning(client_text() + ": SASL " + sasl_mechanism_ +
+  log::warning("warning: " + client_text() + ": SASL " + sasl_mechanism_ +
                " authentication failed: " + log::escape(identity.error().log_text) +
                ", sasl_username=" + log::escape(credentials.user));
   if (identity.error().is_permanent()) {

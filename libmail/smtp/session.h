@@ -50,6 +50,9 @@ class Session {
   enum class Want : std::uint8_t { Input, Tls, Work, Close };
 
   Session(const Settings& settings, ClientInfo client, Services services);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();  // logs "disconnect from"
 
   std::string take_output();
   [[nodiscard]] Want want() const;
@@ -77,6 +80,11 @@ class Session {
     bool in_header = true;
     std::string line;              // header line being looked at, cut
     std::optional<Reply> refusal;  // found while the data came; said after it
+  };
+
+  struct CommandCount {
+    std::size_t taken = 0;
+    std::size_t seen = 0;
   };
 
   void process();
@@ -115,6 +123,8 @@ class Session {
   void log_reject(std::string_view stage, const Reply& reply, std::string_view recipient);
   void reset_transaction();
   void refresh_deadline();
+  void count_command(std::string_view name, bool is_taken);
+  [[nodiscard]] std::string last_command() const;
 
   const Settings& settings_;
   ClientInfo client_;
@@ -134,6 +144,8 @@ class Session {
   std::vector<std::pair<alias::EndPoint, local::Verdict>>
       checked_;  // answers at RCPT, this session
   std::size_t errors_ = 0;
+  std::vector<std::pair<std::string, CommandCount>> commands_;  // in order of their first use
+  std::string last_command_;
   std::string output_;
   MonotonicTime deadline_{};
 };

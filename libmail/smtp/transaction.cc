@@ -174,13 +174,10 @@ Reply Session::deliver_now() {
   const local::Verdict verdict =
       services_.local.deliver(delivery, *message, services_.client_is_there);
   const std::string id = transaction_.draft->id().value;
-  const auto note = [&](std::string_view status, const EnhancedStatus& dsn, std::string_view text) {
-    log::info(id + ": to=<" + log::escape(recipient.address) + ">, relay=local, dsn=" +
-              to_string(dsn) + ", status=" + std::string(status) + " (" + log::escape(text) + ')');
-  };
+  // deliver has logged the outcome (status=...).
   switch (verdict.answer) {
     case local::Answer::Ok:
-      note("sent", {2, 0, 0}, "delivered to mailbox");
+      log::info(id + ": removed");
       return {250, {2, 0, 0}, "Ok: delivered as " + id};
     case local::Answer::Forwarded: {
       auto targets = expand_forward(verdict.forward_to);
@@ -198,7 +195,6 @@ Reply Session::deliver_now() {
       // The child may have stored it: queueing would double it (delivery-changes.md: never-queue).
       return {451, {4, 3, 0}, "Error: delivery outcome not known, try again later"};
     case local::Answer::Full:
-      note("deferred", {4, 2, 2}, "mailbox full");
       return {452, verdict.status.cls == 4 ? verdict.status : EnhancedStatus{4, 2, 2},
               "Mailbox full"};
     case local::Answer::Unwritable:
@@ -206,7 +202,6 @@ Reply Session::deliver_now() {
     case local::Answer::Unknown:
       return {550, {5, 1, 1}, "User unknown"};
     case local::Answer::Failed:
-      note("bounced", verdict.status, verdict.text);
       return {554, verdict.status.cls == 5 ? verdict.status : EnhancedStatus{5, 0, 0},
               verdict.text.empty() ? "Delivery failed" : verdict.text};
   }
@@ -308,8 +303,6 @@ void attempt_local_now(queue::Queue& queue, const queue::QueueId& id, local::Con
       pending = true;  // forwards, failures and waiting are the runner's business
       continue;
     }
-    log::info(id.value + ": to=<" + log::escape(recipient.address) +
-              ">, relay=local, dsn=2.0.0, status=sent (delivered to mailbox)");
     marks.push_back({i, queue::RecipientState::Done, {2, 0, 0}, "delivered to mailbox"});
   }
   if (const auto marked = (*item)->mark(marks); !marked) {
