@@ -157,11 +157,14 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   client.tls_offered = tls_offered && !options.implicit_tls;
   client.tls = io.is_tls();
   client.tls_description = io.tls_description();
-  smtp::Services services{routes->policy(), *queue, local, authenticator.get(), clock, [read_fd] {
-                            ::pollfd one{read_fd, POLLIN | POLLRDHUP, 0};
-                            return ::poll(&one, 1, 0) <= 0 ||
-                                   (one.revents & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
-                          }};
+  // A client that has only closed its sending side (a pipe from printf, `nc -N`) waits for the
+  // reply.
+  const auto client_is_there = [write_fd] {
+    ::pollfd one{write_fd, 0, 0};
+    return ::poll(&one, 1, 0) <= 0 || (one.revents & (POLLHUP | POLLERR)) == 0;
+  };
+  smtp::Services services{routes->policy(),    *queue, local,
+                          authenticator.get(), clock,  client_is_there};
   smtp::Session session(settings, std::move(client), std::move(services));
   Adapter adapter(session);
   return net::serve(io, adapter);

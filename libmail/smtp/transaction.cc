@@ -13,6 +13,7 @@ namespace mail::smtp {
 namespace {
 
 constexpr std::size_t kCopyChunk = 64U << 10U;
+constexpr std::chrono::minutes kFinalReplyTimeout{10};  // RFC 5321 section 4.5.3.2.6
 constexpr std::size_t kScannedLine = 16;  // octets of a header line: enough for "Received:"
 
 Reply queue_write_error(const Error& error) {
@@ -171,8 +172,11 @@ Reply Session::deliver_now() {
   delivery.end_point = recipient.end_point;
   delivery.arrived_microseconds =
       static_cast<std::uint64_t>(services_.clock.now().time_since_epoch().count());
-  const local::Verdict verdict =
-      services_.local.deliver(delivery, *message, services_.client_is_there);
+  // No client waits longer than this for the reply to its dot.
+  const MonotonicTime patience = services_.clock.monotonic() + kFinalReplyTimeout;
+  const local::Verdict verdict = services_.local.deliver(delivery, *message, [&] {
+    return services_.clock.monotonic() < patience && services_.client_is_there();
+  });
   const std::string id = transaction_.draft->id().value;
   // deliver has logged the outcome (status=...).
   switch (verdict.answer) {
