@@ -1,6 +1,8 @@
 # boot.sh: sourced. Boots this machine's own root file system, read-only under a tmpfs overlay, with a
 # real systemd as process 1 in a container without network. Nothing on the machine is changed.
 #
+# $SOURCE, with the build in it, is bound to the same place: a checkout below /tmp would be hidden.
+#
 #   boot_box || skip REASON     sets $leader; `in_box CMD...` runs in it; `halt_box` ends it
 skip() { echo "skipped: $*"; exit 77; }
 
@@ -24,7 +26,7 @@ boot_box() {
   # The mounts live in a namespace of their own and go with it.
   setsid unshare --mount --propagation private bash -c '
     set -e
-    box=$1 id=$2 roots=$3
+    box=$1 id=$2 roots=$3 source=$4
     for root in $roots; do mkdir -p "$root/$id" && echo $$ >"$root/$id/cgroup.procs" || true; done
     mount -t tmpfs -o size=2g,mode=755 tmpfs "$box"
     mkdir "$box/upper" "$box/work" "$box/root"
@@ -43,8 +45,9 @@ boot_box() {
     printf "127.0.0.1 mail.linuxprobe.com localhost\n::1 localhost\n" >"$root/etc/hosts.box"
     mv "$root/etc/hosts.box" "$root/etc/hosts" 2>/dev/null || cp "$root/etc/hosts.box" "$root/etc/hosts"
     exec systemd-nspawn --directory="$root" --boot --register=no --keep-unit --machine="$id" --hostname=mail.linuxprobe.com \
-      --private-network --console=read-only --link-journal=no --settings=no --resolv-conf=off --timezone=off
-  ' box "$box" "$box_id" "$(cgroup_roots | tr '\n' ' ')" >"$box.log" 2>&1 </dev/null &
+      --private-network --console=read-only --link-journal=no --settings=no --resolv-conf=off --timezone=off \
+      --bind="$source"
+  ' box "$box" "$box_id" "$(cgroup_roots | tr '\n' ' ')" "$(cd "$SOURCE" && pwd)" >"$box.log" 2>&1 </dev/null &
   box_pid=$!
   local try child
   for try in $(seq 600); do
