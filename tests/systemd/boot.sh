@@ -75,6 +75,7 @@ in_box() {
 }
 
 halt_box() {
+  set +e # the box may be gone already
   if [ -n "${box_pid:-}" ] && kill -0 "$box_pid" 2>/dev/null; then
     kill -TERM "$box_pid" 2>/dev/null
     local try

@@ -6,7 +6,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/boot.sh"
-trap halt_box EXIT
+trap 'status=$?; halt_box; exit $status' EXIT
 boot_box
 
 build=$(cd "$BUILD" && pwd)
