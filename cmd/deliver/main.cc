@@ -8,6 +8,7 @@
 
 #include "cmd/common/cli.h"
 #include "cmd/common/program.h"
+#include "cmd/deliver/lmtp.h"
 #include "cmd/deliver/records.h"
 #include "cmd/deliver/submit.h"
 #include "libmail/base/log.h"
@@ -19,7 +20,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> config_paths;
-  bool records = false, idle_exit = false, print_config = false, check = false;
+  bool records = false, lmtp = false, idle_exit = false, print_config = false, check = false;
   bool serve_smtp = false, make_aliases = false, list_queue = false, verify = false, flush = false;
   std::string listen, explained;
   std::vector<std::string> ignored;  // -o, -B, -N, ... of sendmail
@@ -45,12 +46,15 @@ struct Options {
   ::_exit(EX_OSFILE);
 }
 
-Result<int> accept_records(const Options& options, std::vector<FileDescriptor> sockets,
-                           std::vector<std::string> argv) {
+Result<int> accept_all(const Options& options, std::vector<FileDescriptor> sockets,
+                       std::vector<std::string> argv) {
   net::AcceptSettings settings;
   settings.idle_exit = options.idle_exit;
   settings.argv = std::move(argv);
   TRY(net::accept_connections(std::move(sockets), settings, "", [&](FileDescriptor connection) {
+    if (options.lmtp) {
+      return serve_lmtp(options.config_paths, connection.get(), connection.get());
+    }
     return serve_records(options.config_paths, std::move(connection));
   }));
   return 0;
@@ -62,13 +66,14 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
   if (options.make_aliases) become_program("newaliases", options, {});
   if (options.list_queue) become_program("smtp-send", options, {"--list"});
   if (options.flush) become_program("smtp-send", options, {"--flush"});
-  if (options.records) {
+  if (options.records || options.lmtp) {
+    const auto kind = options.records ? net::SocketKind::SequentialPacket : net::SocketKind::Stream;
     std::vector<FileDescriptor> sockets = net::inherited_sockets();
-    if (!options.listen.empty())
-      sockets.push_back(TRY(net::listen_on(options.listen, net::SocketKind::SequentialPacket)));
+    if (!options.listen.empty()) sockets.push_back(TRY(net::listen_on(options.listen, kind)));
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
       sockets.emplace_back(::dup(STDIN_FILENO));
-    if (!sockets.empty()) return accept_records(options, std::move(sockets), argv);
+    if (!sockets.empty()) return accept_all(options, std::move(sockets), argv);
+    if (options.lmtp) return serve_lmtp(options.config_paths, STDIN_FILENO, STDOUT_FILENO);
     return serve_records(options.config_paths, FileDescriptor(::dup(STDIN_FILENO)));
   }
   const auto config = TRY(config::load_or_fail(options.config_paths));
@@ -161,7 +166,8 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false)
       ->take_all();
   app.add_flag("--records", options.records, "Serve delivery records of our own programs");
-  app.add_option("--listen", options.listen, "Accept connections on unix:PATH");
+  app.add_flag("--lmtp", options.lmtp, "Serve LMTP on descriptors 0 and 1, or accepting");
+  app.add_option("--listen", options.listen, "Accept connections on unix:PATH or ADDRESS:PORT");
   app.add_flag("--idle-exit", options.idle_exit,
                "With inherited sockets: leave after 10 idle seconds");
   app.add_option("--explain", options.explained,

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cmd/common/program.h"
+#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/config/bindings.h"
 #include "libmail/local/recipient.h"
@@ -27,13 +28,12 @@ Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings,
                                                    const local::Place& place,
                                                    std::chrono::milliseconds lock_timeout) {
   settings.lock_timeout = lock_timeout;
-  settings.mail_location = place.location;
-  if (place.location.empty()) {  // a file named in an alias, a spool without mail_location
-    settings.mail_location = place.format == local::Place::Format::Mbox
-                                 ? "mbox:~/mail:INBOX=" + place.path
-                                 : "maildir:" + place.path;
+  auth::Identity whose = identity;
+  if (!place.location.empty()) {  // a file named in an alias or .forward
+    settings.mail_location = place.location;
+    whose.mail_location.clear();
   }
-  const auto mail_store = TRY(store::open_mail_store(settings, identity));
+  const auto mail_store = TRY(store::open_mail_store(settings, whose));
   return mail_store->open("INBOX");
 }
 
@@ -42,14 +42,24 @@ Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings,
 local::Settings local_settings(const config::Configuration& config) {
   const auto postfix = config.postfix();
   local::Settings settings;
-  settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
-  settings.home_mailbox = postfix.get_string("home_mailbox");
-  settings.mail_location = config.dovecot().get_string("mail_location");
+  settings.mail = config::store_settings(config);
   settings.mailbox_size_limit = postfix.get_size("mailbox_size_limit");
   settings.queue_minfree = postfix.get_size("queue_minfree");
   settings.state_directory = postfix.get_string("tubepost_state_directory") + "/state";
   settings.recipient_delimiter = postfix.get_string("recipient_delimiter");
   settings.default_privs = postfix.get_string("default_privs");
+  const auto forward_path = postfix.get_string("forward_path");
+  settings.forward_path.clear();
+  for (const auto word : ascii::words(forward_path, ", \t\r\n"))
+    settings.forward_path.emplace_back(word);
+  settings.allow_mail_to_commands = postfix.get_list("allow_mail_to_commands");
+  settings.allow_mail_to_files = postfix.get_list("allow_mail_to_files");
+  settings.command_time_limit = postfix.get_duration("command_time_limit");
+  settings.local_command_shell = postfix.get_string("local_command_shell");
+  settings.stale_lock_time =
+      std::chrono::duration_cast<std::chrono::seconds>(postfix.get_duration("stale_lock_time"));
+  const auto locks = postfix.get_list("mailbox_delivery_lock");
+  settings.use_dotlock = std::find(locks.begin(), locks.end(), "dotlock") != locks.end();
   settings.hopcount_limit = postfix.get_integer("hopcount_limit");
   settings.socket = postfix.get_string("deliver_socket");
   settings.myhostname = postfix.get_string("myhostname");

@@ -14,6 +14,7 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/config/bindings.h"
 #include "libmail/config/config.h"
 #include "libmail/reader/session.h"
 #include "libmail/store/factory/open.h"
@@ -78,9 +79,7 @@ class MailReader {
     const auto config = TRY(config::load_or_fail(options_.config_paths));
     identity_ = TRY(look_up(options_.user));
     origin_ = config.postfix().get_string("myorigin");
-    store_.mail_location = config.dovecot().get_string("mail_location");
-    store_.mail_spool_directory = config.postfix().get_string("mail_spool_directory");
-    store_.state_directory = config.postfix().get_string("tubepost_state_directory");
+    store_ = config::store_settings(config);
 
     TerminalHost::Settings settings;
     settings.home = identity_.home;
@@ -128,17 +127,10 @@ class MailReader {
       if (opened) return std::pair(*std::move(opened), mail);
       return fail(std::move(opened).error());
     }
-    const std::string spool = store_.mail_spool_directory + '/' + identity_.user;
-    if (store_.mail_location.empty() || store_.mail_location.starts_with("mbox:")) {
-      if (auto opened = store::open_mailbox_file(store_, identity_, spool)) {
-        return std::pair(*std::move(opened), spool);
-      }
-    }
-    mail_store_ = TRY(store::open_mail_store(store_, identity_));
-    auto inbox = TRY(mail_store_->open("INBOX"));
-    return std::pair(std::move(inbox), store_.mail_location.starts_with("maildir:")
-                                           ? identity_.home + "/Maildir"
-                                           : spool);
+    const store::User user{identity_.user, identity_.home, identity_.uid};
+    const auto located = TRY(store::locate_mail(store_, user, identity_.mail_location));
+    auto opened = TRY(store::open_mailbox_file(store_, identity_, located.location.inbox));
+    return std::pair(std::move(opened), located.location.inbox);
   }
 
   Result<reader::Folder> open_folder(std::string_view name) {
@@ -249,7 +241,6 @@ class MailReader {
   auth::Identity identity_;
   std::string origin_;
   store::Settings store_;
-  std::unique_ptr<store::MailStore> mail_store_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@ store::Settings store_settings(const Configuration& config) {
   const auto dovecot = config.dovecot();
   store::Settings settings;
   settings.mail_location = dovecot.get_string("mail_location");
+  settings.home_mailbox = postfix.get_string("home_mailbox");
   settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
   settings.state_directory = postfix.get_string("tubepost_state_directory");
   return settings;

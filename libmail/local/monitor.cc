@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <memory>
 
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
@@ -70,7 +72,7 @@ std::optional<gid_t> mail_group() {
 // whoever may write in the spool cannot make us give away another file.
 Result<void> make_spool_mailbox(const Place& place, const auth::Identity& identity) {
   const bool root = ::geteuid() == 0;
-  if (place.format == Place::Format::Maildir) {
+  if (place.format == store::Format::Maildir) {
     TRY(sys::mkdir(place.path, 0700));
     const auto fd = TRY(sys::open(place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     if (root && ::fchown(fd.get(), identity.uid, identity.gid) != 0) {
@@ -138,7 +140,7 @@ class Requests {
     return made;
   }
   std::string_view lock(std::chrono::milliseconds timeout) {
-    if (!place_->in_spool || place_->format != Place::Format::Mbox || dotlock_.is_held()) {
+    if (!place_->in_spool || place_->format != store::Format::Mbox || dotlock_.is_held()) {
       return kRefused;
     }
     auto taken = dotlock_.take(place_->path, timeout, settings_.stale_lock_time);
@@ -210,16 +212,90 @@ Verdict refuse(const Error& error) {
   return verdict_of(error);
 }
 
+// What a stand-in may ask of a monitor: nothing.
+class NoHelper final : public Helper {
+ public:
+  Result<void> make_mailbox() override { return refuse_all(); }
+  Result<void> take_dotlock(std::chrono::milliseconds /*timeout*/) override { return refuse_all(); }
+  void release_dotlock() override {}
+
+ private:
+  static Result<void> refuse_all() {
+    return fail(Errc::Denied, EnhancedStatus{4, 2, 0}, "Mailbox cannot be written");
+  }
+};
+
+// Serves conversations whose sockets come over `control`, until its end.
+[[noreturn]] void run_stand_in(const MonitorWorld& world, const auth::Identity& identity,
+                               const FileDescriptor& control) {
+  if (const auto became = become(identity); !became) {
+    log::error(became.error().log_text);
+    ::_exit(75);
+  }
+  static_cast<void>(std::signal(SIGCHLD, SIG_IGN));  // nobody waits for the conversations
+  for (;;) {
+    auto packet = receive_packet(control, MonotonicTime::max());
+    if (!packet) ::_exit(0);
+    if (::fork() != 0) continue;
+    static_cast<void>(std::signal(SIGCHLD, SIG_DFL));  // commands are waited for
+    const FileDescriptor socket = std::move(packet->descriptor);
+    auto first = receive_packet(socket, MonotonicTime::max());
+    if (first) {
+      NoHelper helper;
+      Recipient recipient(world.recipient, helper, identity);
+      serve_recipient(recipient, socket, std::move(first->octets), std::move(first->descriptor));
+    }
+    ::_exit(0);
+  }
+}
+
+// For an account with uid 0: files and commands of its .forward are served by a process that is
+// default_privs (DESIGN.md section 3). Started while there are rights to become it; the caller
+// drops them then. Returns how to reach it.
+Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorld& world,
+                                                               std::initializer_list<int> not_its) {
+  const auto identity = TRY(world.find_account(world.recipient.settings.default_privs));
+  if (identity.uid == 0) {
+    return fail(Errc::Config, EnhancedStatus{4, 3, 5}, "Mail system configuration error",
+                "default_privs is an account with uid 0");
+  }
+  auto control = TRY(make_packet_pair());
+  const pid_t child = ::fork();
+  if (child < 0) return fail(sys::error_from_errno(errno, "fork", "stand-in"));
+  if (child == 0) {
+    control.ours.reset();
+    // The conversation with the asker ends when its recipient ends: not when we do.
+    for (const int fd : not_its) ::close(fd);
+    run_stand_in(world, identity, control.theirs);
+  }
+  const auto ours = std::make_shared<FileDescriptor>(std::move(control.ours));
+  return [ours]() -> Result<FileDescriptor> {
+    auto pair = TRY(make_packet_pair());
+    TRY(send_packet(*ours, "c", pair.theirs.get()));
+    return std::move(pair.ours);
+  };
+}
+
 [[noreturn]] void run_child(const MonitorWorld& world, const Whose& whose,
                             const FileDescriptor& socket, const FileDescriptor& monitor,
                             Packet first) {
   int status = 0;
+  World recipient_world = world.recipient;
+  if (whose.identity.uid == 0 && ::geteuid() == 0 &&
+      sys::exists(whose.identity.home + "/.forward")) {
+    auto stand_in = start_stand_in(world, {socket.get(), monitor.get(), first.descriptor.get()});
+    if (stand_in) {
+      recipient_world.connect_stand_in = *std::move(stand_in);
+    } else {
+      log::error(stand_in.error().log_text);
+    }
+  }
   if (auto became = become(whose.identity); !became) {
     log::error(became.error().log_text);
     status = 75;  // the asker sees end of file
   } else {
     MonitorHelper helper(monitor, world.recipient.settings);
-    Recipient recipient(world.recipient, helper, whose.identity);
+    Recipient recipient(recipient_world, helper, whose.identity);
     serve_recipient(recipient, socket, std::move(first.octets), std::move(first.descriptor));
   }
   ::_exit(status);

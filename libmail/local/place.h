@@ -1,5 +1,4 @@
-// Place: where mail for an account is put, and which setting said so. First of: the account's own
-// mail_location (password file), home_mailbox, mail_location, mail_spool_directory.
+// Place: where mail for an account is put: where its readers look (store::locate_mail()).
 #pragma once
 
 #include <string>
@@ -8,14 +7,15 @@
 #include "libmail/base/result.h"
 #include "libmail/base/trace.h"
 #include "libmail/local/settings.h"
+#include "libmail/store/location.h"
 
 namespace mail::local {
 
 struct Place {
-  enum class Format : std::uint8_t { Mbox, Maildir };
-  Format format = Format::Mbox;
+  store::Format format = store::Format::Mbox;
   std::string path;      // of the inbox: a file, or a Maildir
-  std::string location;  // the whole as mail_location spells it, variables not expanded
+  std::string location;  // of a file named in an alias or .forward, as mail_location spells it;
+                         // empty for an account's own mailbox
   // Not below the home: the user cannot make it, the monitor does, and an mbox gets a dotlock
   // there.
   bool in_spool = false;
@@ -23,8 +23,5 @@ struct Place {
 
 // Config for a location that cannot be understood, Denied for an account name that is no file name.
 Result<Place> place_of(const Settings& settings, const auth::Identity& identity, Trace& trace);
-
-// Dovecot's variables: %u %n %d %h, with a width as in %1n and L for lower case; ~ for the home.
-std::string expand_variables(std::string_view text, const auth::Identity& identity);
 
 }  // namespace mail::local

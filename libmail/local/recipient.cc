@@ -13,6 +13,7 @@
 #include "libmail/local/forward_file.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/record.h"
+#include "libmail/local/socket_conversation.h"
 #include "libmail/local/source.h"
 
 namespace mail::local {
@@ -89,7 +90,7 @@ Verdict Recipient::check(const alias::EndPoint& end_point, std::uint64_t size_oc
   const auto status = sys::stat(place->path);
   if (status) {
     const std::uint64_t limit = world_.settings.mailbox_size_limit;
-    if (place->format == Place::Format::Mbox && limit != 0 &&
+    if (place->format == store::Format::Mbox && limit != 0 &&
         static_cast<std::uint64_t>(status->st_size) + size_octets > limit) {
       return full();
     }
@@ -159,6 +160,10 @@ bool Recipient::is_self(const alias::Target& target) const {
 
 Verdict Recipient::deliver_to_target(const Job& job, const alias::Target& target,
                                      std::size_t index) {
+  // DESIGN.md section 3: nothing that a .forward names is done as uid 0, capabilities or not.
+  if (identity_.uid == 0 && target.kind != alias::Target::Kind::Address) {
+    return deliver_by_stand_in(job, target, index);
+  }
   switch (target.kind) {
     case alias::Target::Kind::File:
       return deliver_to_file(job, target.text,
@@ -180,6 +185,29 @@ Verdict Recipient::deliver_to_target(const Job& job, const alias::Target& target
     to.target += "@" + world_.settings.myorigin;
   }
   verdict.forward_to.push_back(std::move(to));
+  return verdict;
+}
+
+Verdict Recipient::deliver_by_stand_in(const Job& job, const alias::Target& target,
+                                       std::size_t index) {
+  if (!world_.connect_stand_in) {
+    log::error(identity_.user +
+               ": .forward names a file or command, and default_privs cannot serve it");
+    return {Answer::Later, {4, 3, 5}, "Mail system configuration error", {}, false};
+  }
+  if (!job.go()) return gone();
+  Delivery delivery = job.delivery;
+  delivery.delivery_id += ".f" + std::to_string(index);
+  delivery.end_point.target = target.text;
+  delivery.end_point.kind = target.kind == alias::Target::Kind::File      ? alias::Kind::File
+                            : target.kind == alias::Target::Kind::Command ? alias::Kind::Command
+                                                                          : alias::Kind::Include;
+  SocketConversation conversation(world_.connect_stand_in);
+  Verdict verdict = conversation.deliver(delivery, job.message, [] { return true; });
+  // Not begun, or not known: this is a queue's attempt or nobody has said 250 yet.
+  if (verdict.answer == Answer::NotCommitted || verdict.answer == Answer::Unresolved) {
+    verdict = {Answer::Later, {4, 3, 0}, "Delivery did not end", {}, false};
+  }
   return verdict;
 }
 
@@ -226,7 +254,7 @@ Verdict Recipient::store(const Job& job, const Place& place, const std::string& 
     if (auto made = helper_.make_mailbox(); !made) return verdict_of(made.error());
   }
   DotLock dotlock(helper_);
-  if (place.format == Place::Format::Mbox) {
+  if (place.format == store::Format::Mbox) {
     const auto size = sys::fstat(job.message);
     if (!size) return verdict_of(size.error());
     const auto there = sys::stat(place.path);
@@ -267,7 +295,7 @@ Verdict Recipient::deliver_to_file(const Job& job, const std::string& path,
   Place place;
   place.path = path;
   if (path.ends_with('/')) {
-    place.format = Place::Format::Maildir;
+    place.format = store::Format::Maildir;
     place.path.pop_back();
     place.location = "maildir:" + place.path;
   } else {

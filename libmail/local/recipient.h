@@ -37,6 +37,9 @@ struct World {
   OpenMailbox open_mailbox;
   // Whether a domain is one of ours; the empty domain is.
   std::function<bool(std::string_view domain)> is_local_domain;
+  // For an account with uid 0: a conversation with a process that is default_privs, which serves
+  // the files, commands and lists of its .forward. Empty: those wait.
+  std::function<Result<FileDescriptor>()> connect_stand_in;
 };
 
 class Recipient {
@@ -61,6 +64,7 @@ class Recipient {
   Verdict deliver_to_targets(const Job& job, const std::vector<alias::Target>& targets);
   Verdict deliver_to_target(const Job& job, const alias::Target& target, std::size_t index);
   Verdict deliver_to_mailbox(const Job& job);
+  Verdict deliver_by_stand_in(const Job& job, const alias::Target& target, std::size_t index);
   Verdict deliver_to_file(const Job& job, const std::string& path, const std::string& delivery_id);
   Verdict deliver_to_command(const Job& job, const std::string& command);
   Verdict deliver_to_include(const Job& job, const std::string& path);

@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "libmail/store/settings.h"
+
 namespace mail::local {
 
 struct Settings {
-  // Where a user's mail goes; place.h has the order.
-  std::string mail_spool_directory = "/var/mail";
-  std::string home_mailbox;                       // relative to the home; ends in '/': Maildir
-  std::string mail_location;                      // as Dovecot spells it; empty: not set
+  store::Settings mail;  // where a user's mail goes: as its readers have it (store::locate_mail())
   std::uint64_t mailbox_size_limit = 51'200'000;  // octets of one mbox file; 0: none
   std::uint64_t queue_minfree = 0;                // octets to leave free where mailboxes lie
   std::string state_directory = "/var/lib/tubepost/state";

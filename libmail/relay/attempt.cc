@@ -129,6 +129,11 @@ class Attempt {
         break;
       case local::Answer::Forwarded:
         TRY(forward(index, verdict));
+        if (verdict.status.cls ==
+            5) {  // one of several targets failed for good: told to the sender
+          fate.outcome = Outcome::Failed;
+          break;
+        }
         fate.outcome = Outcome::Sent;
         fate.status = {2, 0, 0};
         fate.text = "forwarded as " + queue::forward_id(item_.envelope().id, index).value;

@@ -213,4 +213,30 @@ Location default_location(const User& user, const std::string& spool_directory) 
   return location;
 }
 
+Result<Located> locate_mail(const Settings& settings, const User& user,
+                            const std::string& account_location) {
+  if (!account_location.empty()) {
+    return Located {
+      TRY(parse_location(account_location, user))
+      , "mail_location of the account"
+    };
+  }
+  if (!settings.mail_location.empty()) {
+    return Located {
+      TRY(parse_location(settings.mail_location, user))
+      , "mail_location"
+    };
+  }
+  if (!settings.home_mailbox.empty()) {  // Postfix: a '/' at the end makes it a Maildir
+    const bool is_maildir = settings.home_mailbox.ends_with('/');
+    const std::string path =
+        "~/" + settings.home_mailbox.substr(0, settings.home_mailbox.size() - (is_maildir ? 1 : 0));
+    return Located {
+      TRY(parse_location(is_maildir ? "maildir:" + path : "mbox:~/mail:INBOX=" + path, user))
+      , "home_mailbox"
+    };
+  }
+  return Located{default_location(user, settings.mail_spool_directory), "mail_spool_directory"};
+}
+
 }  // namespace mail::store

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "libmail/base/result.h"
+#include "libmail/store/settings.h"
 
 namespace mail::store {
 
@@ -36,5 +37,14 @@ Result<Location> parse_location(std::string_view mail_location, const User& user
 // For an empty mail_location (S52): ~/Maildir if it is there, else mbox: ~/mail with the INBOX in
 // the spool directory, whether they exist yet or not.
 Location default_location(const User& user, const std::string& spool_directory);
+
+// Where an account's mail lies, for those who deliver it and those who read it alike. First of: the
+// account's own mail_location (password file), mail_location, home_mailbox, default_location().
+struct Located {
+  Location location;
+  std::string rule;  // the setting that said so, for traces
+};
+Result<Located> locate_mail(const Settings& settings, const User& user,
+                            const std::string& account_location);
 
 }  // namespace mail::store

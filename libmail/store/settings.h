@@ -13,6 +13,7 @@ namespace mail::store {
 
 struct Settings {
   std::string mail_location;  // Dovecot 2.3's spelling; empty: looked for (location.h)
+  std::string home_mailbox;   // Postfix's; relative to the home, ends in '/': a Maildir
   std::string mail_spool_directory = "/var/mail";     // Postfix's
   std::string state_directory = "/var/lib/tubepost";  // state of spool mailboxes: state/UID/ below
   std::chrono::milliseconds lock_timeout{10'000};     // then InUse

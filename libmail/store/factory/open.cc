@@ -11,10 +11,8 @@ namespace {
 
 Result<Location> location_of(const Settings& settings, const auth::Identity& identity) {
   const User user{identity.user, identity.home, identity.uid};
-  const std::string& wish =
-      identity.mail_location.empty() ? settings.mail_location : identity.mail_location;
-  if (wish.empty()) return default_location(user, settings.mail_spool_directory);
-  return parse_location(wish, user);
+  return TRY(locate_mail(settings, user, identity.mail_location))
+  .location;
 }
 
 // A spool mailbox's state lies where a monitor has made room for it, so that accounts without a
@@ -52,8 +50,15 @@ Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
   const Location location = TRY(location_of(settings, identity));
   const auto status = TRY(sys::stat(path));
   if (S_ISDIR(status.st_mode)) {
-    return fail(
-        make_error(Errc::Unsupported, EnhancedStatus{4, 3, 5}, "Maildir is not supported yet"));
+    if (!sys::exists(path + "/cur") || !sys::exists(path + "/new")) {
+      return fail(Errc::Unsupported, EnhancedStatus{5, 3, 5}, "Not a mailbox",
+                  path + " is neither an mbox nor a Maildir");
+    }
+    Location here = location;
+    if (location.format != Format::Maildir || location.root != path) {
+      here = {Format::Maildir, path, path, {}, {}, "Maildir++"};
+    }
+    return maildir::MaildirMailStore(here, settings).open("INBOX");
   }
   Location mboxes = location;
   if (location.format != Format::Mbox) {
