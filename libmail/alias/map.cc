@@ -122,7 +122,8 @@ Result<std::unique_ptr<Map>> open_map(std::string_view text) {
                 "not a lookup table (type:name): " + std::string(text));
   }
   if (!table::is_file_type(spec->type) || spec->type == "texthash") {
-    return std::make_unique<TableMap>(TRY(table::open(*spec)), std::string(text));
+    return std::make_unique<TableMap>(TRY(table::open(*spec, table::Substitution::Forbid)),
+                                      std::string(text));
   }
   auto compiled = table::CdbFile::open(spec->name + std::string(table::kCdbSuffix));
   if (compiled) return std::make_unique<CompiledMap>(*std::move(compiled), spec->name);

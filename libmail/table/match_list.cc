@@ -54,7 +54,9 @@ Result<bool> MatchList::matches(Item& item, std::string_view name) const {
     const auto found = TRY(item.table->find(key));
     if (found) return true;
     const auto dot = key.find('.', 1);
-    if (subdomains_ == Subdomains::Ignore || dot == std::string_view::npos) return false;
+    if (subdomains_ == Subdomains::Ignore || item.table->has_patterns() ||
+        dot == std::string_view::npos)
+      return false;
     key.remove_prefix(dot + 1);
   }
 }

@@ -14,6 +14,7 @@
 #include "libmail/base/sys.h"
 #include "libmail/table/cdb_file.h"
 #include "libmail/table/logical_lines.h"
+#include "libmail/table/pattern_table.h"
 
 namespace mail::table {
 namespace {
@@ -149,7 +150,8 @@ Result<std::unique_ptr<Table>> open_cdb(const std::string& path) {
 
 constexpr auto kFileTypes =
     std::to_array<std::string_view>({"texthash", "cdb", "hash", "btree", "lmdb", "dbm"});
-constexpr auto kOtherTypes = std::to_array<std::string_view>({"static", "inline", "unix", "fail"});
+constexpr auto kOtherTypes =
+    std::to_array<std::string_view>({"static", "inline", "unix", "fail", "regexp", "pcre"});
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -182,7 +184,7 @@ bool is_supported(std::string_view type) {
   return is_file_type(type) || contains(kOtherTypes, type);
 }
 
-Result<std::unique_ptr<Table>> open(const Spec& spec) {
+Result<std::unique_ptr<Table>> open(const Spec& spec, Substitution substitution) {
   if (spec.type == "texthash") return open_text(spec.name);
   if (spec.type == "cdb") return open_cdb(spec.name);
   if (is_file_type(spec.type)) {
@@ -191,6 +193,10 @@ Result<std::unique_ptr<Table>> open(const Spec& spec) {
   }
   if (spec.type == "static") return std::make_unique<StaticTable>(spec.name);
   if (spec.type == "inline") return std::make_unique<MapTable>(read_inline(spec.name));
+  if (spec.type == "regexp" || spec.type == "pcre") {
+    const auto syntax = spec.type == "pcre" ? PatternSyntax::Pcre : PatternSyntax::Regexp;
+    return make_pattern_table(TRY(sys::read_file(spec.name)), spec.name, syntax, substitution);
+  }
   if (spec.type == "fail") return std::make_unique<FailTable>(spec.name);
   if (spec.type == "unix" && (spec.name == "passwd.byname" || spec.name == "group.byname")) {
     return std::make_unique<AccountTable>(spec.name == "group.byname");
