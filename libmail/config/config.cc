@@ -129,7 +129,7 @@ std::string Configuration::default_of(Space space, std::string_view name) const 
     // Each of the two defaults leans on the other only where a file sets that other.
     const auto set_domain = settings_.find({space, "mydomain"});
     if (name == "myhostname") {
-      const auto own = own_name();
+      auto own = own_name();
       const bool made_up = host_.name.find('.') == std::string::npos &&
                            own.ends_with("." + std::string(kPlaceholder));
       if (!made_up || set_domain == settings_.end()) return own;
@@ -147,7 +147,7 @@ std::string Configuration::default_of(Space space, std::string_view name) const 
 std::string Configuration::value_of(Space space, const std::string& name) const {
   const auto set = settings_.find({space, name});
   const auto* row = find_parameter(space, name);
-  const auto text = set == settings_.end() ? default_of(space, name) : set->second.value;
+  auto text = set == settings_.end() ? default_of(space, name) : set->second.value;
   const bool macros =
       set == settings_.end() ? space == Space::Postfix : set->second.grammar == Grammar::Postfix;
   if (!macros || (row != nullptr && row->type == Type::Raw)) return text;

