@@ -71,13 +71,11 @@ Result<void> serve_configured(const config::Configuration& config, int read_fd, 
 
 }  // namespace
 
-int serve_lmtp(const std::vector<std::string>& config_paths, int read_fd, int write_fd) {
+int serve_lmtp(const config::Loaded& config, int read_fd, int write_fd) {
   const auto say = [write_fd](std::string_view line) {
     [[maybe_unused]] const auto put = ::write(write_fd, line.data(), line.size());
   };
-  const auto config = config::load(config_paths);
   if (!config) {
-    for (const auto& line : config::render(config.error())) log::error(line);
     say("421 4.3.5 Service not available, configuration error\r\n");
     return 0;
   }

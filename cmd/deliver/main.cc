@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "cmd/common/accept.h"
 #include "cmd/common/cli.h"
 #include "cmd/common/program.h"
 #include "cmd/deliver/lmtp.h"
@@ -48,14 +49,14 @@ struct Options {
 
 Result<int> accept_all(const Options& options, std::vector<FileDescriptor> sockets,
                        std::vector<std::string> argv) {
-  net::AcceptSettings settings;
+  const config::Loaded config = config::load(options.config_paths);
+  net::AcceptSettings settings = prepare_to_accept(options.config_paths, config, std::move(argv));
   settings.idle_exit = options.idle_exit;
-  settings.argv = std::move(argv);
   TRY(net::accept_connections(std::move(sockets), settings, "", [&](FileDescriptor connection) {
     if (options.lmtp) {
-      return serve_lmtp(options.config_paths, connection.get(), connection.get());
+      return serve_lmtp(config, connection.get(), connection.get());
     }
-    return serve_records(options.config_paths, std::move(connection));
+    return serve_records(config, std::move(connection));
   }));
   return 0;
 }
@@ -73,8 +74,12 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return accept_all(options, std::move(sockets), argv);
-    if (options.lmtp) return serve_lmtp(options.config_paths, STDIN_FILENO, STDOUT_FILENO);
-    return serve_records(options.config_paths, FileDescriptor(::dup(STDIN_FILENO)));
+    const auto config = config::load(options.config_paths);
+    if (!config) {
+      for (const auto& line : config::render(config.error())) log::error(line);
+    }
+    if (options.lmtp) return serve_lmtp(config, STDIN_FILENO, STDOUT_FILENO);
+    return serve_records(config, FileDescriptor(::dup(STDIN_FILENO)));
   }
   const auto config = TRY(config::load_or_fail(options.config_paths));
   if (options.print_config) {

@@ -100,13 +100,8 @@ local::MonitorWorld monitor_world(const config::Configuration& config, Routes& r
   return world;
 }
 
-int serve_records(const std::vector<std::string>& config_paths, FileDescriptor connection) {
-  // Read anew for each connection: an edit holds at once.
-  const auto config = config::load(config_paths);
-  if (!config) {
-    for (const auto& line : config::render(config.error())) log::error(line);
-    return EX_TEMPFAIL;  // end of file: the asker waits or queues
-  }
+int serve_records(const config::Loaded& config, FileDescriptor connection) {
+  if (!config) return EX_TEMPFAIL;
   const auto routes = Routes::open(*config, policy_settings(*config));
   if (!routes) {
     log::error(routes.error().log_text);

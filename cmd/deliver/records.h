@@ -18,8 +18,9 @@ local::Settings local_settings(const config::Configuration& config);
 // `routes` must outlive what is returned; settings and stores come from `config`.
 local::MonitorWorld monitor_world(const config::Configuration& config, Routes& routes);
 
-// One connection, from the first record to its end; the exit status.
-int serve_records(const std::vector<std::string>& config_paths, FileDescriptor connection);
+// One connection, from the first record to its end; the exit status. A broken configuration ends it
+// at once: the asker waits or queues.
+int serve_records(const config::Loaded& config, FileDescriptor connection);
 
 // --explain ADDRESS: alias chain, and mailbox of each end point, from the decision's own trace.
 Result<int> explain_delivery(const config::Configuration& config, const std::string& address);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "cmd/common/accept.h"
 #include "cmd/common/cli.h"
 #include "cmd/common/program.h"
 #include "cmd/smtp-recv/server.h"
@@ -16,24 +17,22 @@ namespace {
 
 Result<int> accept_all(const ServerOptions& options, std::vector<FileDescriptor> sockets,
                        bool idle_exit, std::vector<std::string> argv) {
-  // The last good configuration serves; a broken one is told and tried again at the next change
-  // (DESIGN.md section 2).
   const config::Loaded config = config::load(options.config_paths);
-  net::AcceptSettings settings;
+  net::AcceptSettings settings = prepare_to_accept(options.config_paths, config, std::move(argv));
   settings.idle_exit = idle_exit;
-  settings.argv = std::move(argv);
-  settings.max_children = 1000;
+  std::shared_ptr<tls::ServerContext> tls;
   if (config) {
-    settings.watched_files = config->files();
     settings.max_per_source = config->postfix().get_integer("smtpd_client_connection_count_limit");
-  } else {
-    for (const auto& line : config::render(config.error())) log::error(line);
-    for (const auto& path : options.config_paths) settings.watched_files.push_back(path);
+    tls = load_tls(*config);
+    for (const char* name : {"smtpd_tls_cert_file", "smtpd_tls_key_file"}) {
+      if (auto file = config->postfix().get_string(name); !file.empty())
+        settings.watched_files.push_back(std::move(file));
+    }
   }
   TRY(net::accept_connections(
       std::move(sockets), settings, "421 4.7.0 Error: too many connections from your address\r\n",
       [&](FileDescriptor connection) {
-        return serve_connection(options, config, connection.get(), connection.get());
+        return serve_connection(options, config, tls, connection.get(), connection.get());
       }));
   return 0;
 }
@@ -80,7 +79,11 @@ int main(int argc, char** argv) {
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
-    return cmd::serve_connection(options, config::load(options.config_paths), STDIN_FILENO,
-                                 STDOUT_FILENO);
+    const auto config = config::load(options.config_paths);
+    if (!config) {
+      for (const auto& line : config::render(config.error())) log::error(line);
+    }
+    return cmd::serve_connection(options, config, config ? cmd::load_tls(*config) : nullptr,
+                                 STDIN_FILENO, STDOUT_FILENO);
   });
 }

@@ -19,7 +19,6 @@
 #include "libmail/net/serve.h"
 #include "libmail/queue/directory/directory_queue.h"
 #include "libmail/smtp/session.h"
-#include "libmail/tls/server_context.h"
 
 namespace mail::cmd {
 namespace {
@@ -104,26 +103,18 @@ void write_plain(int fd, std::string_view text) {
 }
 
 Result<void> serve_configured(const ServerOptions& options, const config::Configuration& config,
-                              int read_fd, int write_fd) {
+                              const std::shared_ptr<tls::ServerContext>& tls, int read_fd,
+                              int write_fd) {
   smtp::Settings settings = smtp_settings(config, options);
   net::Peer peer = net::peer_of(read_fd);
   if (!options.pretend_client.empty()) peer.address = options.pretend_client;
 
   // Loopback may send a password in the clear (S50).
   if (peer.is_loopback() || peer.address.empty()) settings.auth_only_with_tls = false;
-  // While nothing of the stranger has been read: the key, the monitor that knows passwords; then
-  // the rights go.
+  // While nothing of the stranger has been read: the monitor that knows passwords; then the rights
+  // go.
   net::DescriptorTransport::Settings transport_settings;
-  const std::string certificate = config.postfix().get_string("smtpd_tls_cert_file");
-  if (!certificate.empty()) {
-    auto context =
-        tls::ServerContext::load(certificate, config.postfix().get_string("smtpd_tls_key_file"));
-    if (context) {
-      transport_settings.start_tls = tls::ServerContext::starter(*context);
-    } else {
-      log::warning(context.error().log_text);
-    }
-  }
+  if (tls) transport_settings.start_tls = tls::ServerContext::starter(tls);
   if (options.implicit_tls && !transport_settings.start_tls) {
     return fail(Errc::Config, "TLS not available", "--implicit-tls without a usable certificate");
   }
@@ -172,14 +163,23 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
 
 }  // namespace
 
-int serve_connection(const ServerOptions& options, const config::Loaded& config, int read_fd,
-                     int write_fd) {
+std::shared_ptr<tls::ServerContext> load_tls(const config::Configuration& config) {
+  const std::string certificate = config.postfix().get_string("smtpd_tls_cert_file");
+  if (certificate.empty()) return nullptr;
+  auto context =
+      tls::ServerContext::load(certificate, config.postfix().get_string("smtpd_tls_key_file"));
+  if (context) return *std::move(context);
+  log::warning(context.error().log_text);
+  return nullptr;
+}
+
+int serve_connection(const ServerOptions& options, const config::Loaded& config,
+                     const std::shared_ptr<tls::ServerContext>& tls, int read_fd, int write_fd) {
   if (!config) {
-    for (const auto& line : config::render(config.error())) log::error(line);
     write_plain(write_fd, "421 4.3.5 Service not available, configuration error\r\n");
     return 0;
   }
-  const auto served = serve_configured(options, *config, read_fd, write_fd);
+  const auto served = serve_configured(options, *config, tls, read_fd, write_fd);
   if (served) return 0;
   if (served.error().code == Errc::Closed) return 0;  // the client is gone
   log::error(served.error().log_text);

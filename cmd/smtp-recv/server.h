@@ -13,6 +13,7 @@
 #include "libmail/base/result.h"
 #include "libmail/config/config.h"
 #include "libmail/net/descriptor_transport.h"
+#include "libmail/tls/server_context.h"
 
 namespace mail::cmd {
 
@@ -23,10 +24,14 @@ struct ServerOptions {
   std::string pretend_client;  // --client: for tests on a pipe
 };
 
-// Serves the connection on these descriptors; the exit status. A broken configuration is answered
-// 421 (DESIGN.md section 2).
-int serve_connection(const ServerOptions& options, const config::Loaded& config, int read_fd,
-                     int write_fd);
+// The certificate of smtpd_tls_cert_file; null where none is named or none can be used (logged). To
+// be called with the rights to read its key.
+std::shared_ptr<tls::ServerContext> load_tls(const config::Configuration& config);
+
+// Serves the connection on these descriptors; the exit status. `tls` may be null: no STARTTLS then.
+// A broken configuration is answered 421 (DESIGN.md section 2).
+int serve_connection(const ServerOptions& options, const config::Loaded& config,
+                     const std::shared_ptr<tls::ServerContext>& tls, int read_fd, int write_fd);
 
 // --explain ADDRESS: how RCPT would be decided, from the decision's own trace.
 Result<int> explain(const ServerOptions& options, const config::Configuration& config,

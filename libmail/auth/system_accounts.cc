@@ -1,7 +1,9 @@
 #include "libmail/auth/system_accounts.h"
 
+#include <grp.h>
 #include <pwd.h>
 
+#include <array>
 #include <cerrno>
 #include <vector>
 
@@ -37,6 +39,13 @@ Result<Identity> find_system_account(const std::string& name) {
                            "Accounts cannot be looked up now",
                            "getpwnam " + log::escape(name) + ": error " + std::to_string(error)));
   }
+}
+
+void load_account_modules() {
+  std::array<::gid_t, 1> group{};
+  int count = group.size();
+  // Asks every source in turn, as no other lookup of a name that exists does.
+  static_cast<void>(::getgrouplist("root", 0, group.data(), &count));
 }
 
 Result<Identity> SystemAccounts::find(std::string_view name) {

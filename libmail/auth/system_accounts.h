@@ -16,6 +16,10 @@ class SystemAccounts final : public Accounts {
   LoginNames names_;
 };
 
+// Has NSS load its modules now. A process that accepts connections calls it once: otherwise each
+// child loads them anew (8 ms of 24 for a local delivery, measured with nss-systemd).
+void load_account_modules();
+
 // The account with exactly this name.
 Result<Identity> find_system_account(const std::string& name);
 

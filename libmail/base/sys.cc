@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,6 +15,8 @@
 
 namespace mail::sys {
 namespace {
+
+constexpr std::size_t kFirstRead = 64UL * 1024;  // octets; pread_all
 
 // Runs a system call under the fault plan: `call` returns its result or -1 with errno.
 template <class Call>
@@ -175,9 +178,11 @@ Result<void> pwrite_all(const FileDescriptor& fd, std::string_view octets, std::
 }
 
 Result<std::string> pread_all(const FileDescriptor& fd, std::uint64_t offset, std::size_t length) {
-  std::string out(length, '\0');
+  // Callers give their limit as the length: no memory is touched that the file does not fill.
+  std::string out;
   std::size_t have = 0;
   while (have < length) {
+    out.resize(std::min(length, std::max<std::size_t>(have * 2, kFirstRead)));
     const std::size_t got = TRY(pread(fd, std::span(out).subspan(have), offset + have));
     if (got == 0) break;
     have += got;

@@ -1,5 +1,7 @@
 #include "libmail/local/source.h"
 
+#include <algorithm>
+
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
@@ -37,7 +39,9 @@ std::string delivery_fields(const Delivery& delivery) {
 
 Result<void> check_for_loop(const FileDescriptor& message, std::string_view original_to,
                             std::size_t hopcount_limit) {
-  const std::string head = TRY(sys::pread_all(message, 0, message::kMaxHeaderSection));
+  const auto size = static_cast<std::size_t>(TRY(sys::fstat(message)).st_size);
+  const std::string head =
+      TRY(sys::pread_all(message, 0, std::min(size, message::kMaxHeaderSection)));
   const auto header = message::HeaderSection::parse(head);
   for (const std::string& earlier : header.find_all("Delivered-To")) {
     if (ascii::iequals(ascii::trim(earlier), original_to)) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "libmail/auth/system_accounts.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/login/connection.h"
@@ -65,6 +66,7 @@ Result<int> run_acceptor(const Protocol& protocol, const Options& options,
       log::error(protocol.name + "-login: " + loaded.error().log_text);
     }
   }
+  auth::load_account_modules();
   net::AcceptSettings accepting;
   accepting.idle_exit = options.idle_exit;
   accepting.argv = own_arguments();

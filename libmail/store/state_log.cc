@@ -17,6 +17,7 @@ namespace mail::store {
 namespace {
 
 constexpr std::size_t kSumDigits = 8;
+constexpr std::size_t kFirstRead = 8UL * 1024;
 constexpr std::size_t kChunk = 256UL * 1024;
 constexpr std::size_t kMaxLine = 256UL << 20U;  // octets; a change of a million messages is 60 MB
 constexpr std::uint64_t kFloorAhead = 3'600'000'000;  // microseconds: an hour
@@ -153,7 +154,8 @@ Result<void> StateLog::replay() {
   std::uint64_t read_upto = offset_;
   for (;;) {
     const std::size_t have = buffer.size();
-    buffer.resize(have + kChunk);
+    // Most often there is nothing new, or a line.
+    buffer.resize(have + (read_upto == offset_ ? kFirstRead : kChunk));
     const std::size_t got = TRY(sys::pread(fd_, std::span(buffer).subspan(have), read_upto));
     buffer.resize(have + got);
     read_upto += got;

@@ -1,0 +1,36 @@
+#include "cmd/common/accept.h"
+
+#include "libmail/auth/system_accounts.h"
+#include "libmail/base/log.h"
+
+namespace mail::cmd {
+namespace {
+
+void log_mistakes(const config::Loaded& config) {
+  for (const auto& line : config::render(config.error())) log::error(line);
+}
+
+}  // namespace
+
+net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_paths,
+                                      const config::Loaded& config, std::vector<std::string> argv) {
+  net::AcceptSettings settings;
+  settings.argv = std::move(argv);
+  if (config) {
+    settings.watched_files = config->files();
+    settings.may_execute_anew = [config_paths] {
+      const auto fresh = config::load(config_paths);
+      if (fresh) return true;
+      log_mistakes(fresh);
+      log::error("the last good configuration is kept");
+      return false;
+    };
+  } else {
+    log_mistakes(config);
+    settings.watched_files = config_paths;
+  }
+  auth::load_account_modules();
+  return settings;
+}
+
+}  // namespace mail::cmd
