@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <array>
+#include <optional>
 
 #include "libmail/base/log.h"
 #include "libmail/dns/message.h"
@@ -43,8 +44,8 @@ class CaresResolver final : public Resolver {
     if (::ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) return unavailable("c-ares");
     initialized_ = true;
     ::ares_options options{};
-    options.flags =
-        ARES_FLAG_EDNS | ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH | ARES_FLAG_NOCHECKRESP;
+    // Without NOCHECKRESP: a server that says SERVFAIL or REFUSED is passed over for the next one.
+    options.flags = ARES_FLAG_EDNS | ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH;
     options.timeout = settings_.timeout_ms;
     options.tries = settings_.tries;
     options.ednspsz = kEdnsSize;
@@ -62,29 +63,29 @@ class CaresResolver final : public Resolver {
   Result<std::vector<Mx>> find_mx(std::string_view domain) override {
     const Answer answer = TRY(ask(domain, Type::Mx));
     std::vector<Mx> found;
-    for (const auto& record : answer.records) {
-      if (record.type == Type::Mx) found.push_back({record.preference, record.data});
+    for (const auto& record : find_records(answer, Type::Mx)) {
+      found.push_back({record.preference, record.data});
     }
     return found;
   }
 
   Result<std::vector<std::string>> find_addresses(std::string_view host) override {
     std::vector<std::string> found;
-    Error last;
-    bool any = false;
+    std::optional<Error> unknown;  // one family could not be told
+    std::optional<Error> missing;
     for (const Type type : {Type::Aaaa, Type::A}) {
       if (type == Type::A ? !settings_.ipv4 : !settings_.ipv6) continue;
-      const auto answer = ask(host, type);
+      auto answer = ask(host, type);
       if (!answer) {
-        last = answer.error();
+        (answer.error().code == Errc::NotFound ? missing : unknown) = std::move(answer).error();
         continue;
       }
-      any = true;
-      for (const auto& record : answer->records) {
-        if (record.type == type) found.push_back(record.data);
-      }
+      for (auto& record : find_records(*answer, type)) found.push_back(std::move(record.data));
     }
-    if (!any) return fail(std::move(last));
+    if (!found.empty()) return found;
+    // "No address" is said only when every family was answered: mail bounces by it.
+    if (unknown) return fail(*std::move(unknown));
+    if (missing) return fail(*std::move(missing));
     return found;
   }
 
@@ -113,7 +114,8 @@ class CaresResolver final : public Resolver {
       return fail(Errc::NotFound, EnhancedStatus{5, 4, 4}, "Host or domain name not found",
                   "Host or domain name not found: " + log::escape(name));
     }
-    if (answer.rcode != 0) return unavailable(name);
+    // Truncated over TCP too: an MX that was cut off may be the one to use.
+    if (answer.rcode != 0 || answer.truncated) return unavailable(name);
     return answer;
   }
 

@@ -9,9 +9,16 @@
 namespace mail::dns {
 namespace {
 
-constexpr std::size_t kMaxName = 255;      // octets, RFC 1035 section 2.3.4
+// Octets, RFC 1035 section 2.3.4 (255, with the first label's length and the root's).
+constexpr std::size_t kMaxName = 255 - 2;
+constexpr unsigned kClassIn = 1;
+constexpr unsigned kIsResponse = 0x8000;   // QR, section 4.1.1
 constexpr unsigned kMaxPointers = 32;      // compression pointers in one name
 constexpr std::size_t kMaxRecords = 1000;  // in one answer
+
+tl::unexpected<Error> broken() {
+  return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
+}
 
 class Reader {
  public:
@@ -59,12 +66,13 @@ class Reader {
       if ((length & 0xc0U) != 0) return broken();
       ++at;
       if (length == 0) break;
-      if (length > octets_.size() - at || name.size() + length + 1 > kMaxName) return broken();
+      if (length > octets_.size() - at) return broken();
       if (!name.empty()) name += '.';
       for (const char c : octets_.substr(at, length)) {
         // A dot or a control inside a label would make another name of it.
         name += c == '.' || ascii::is_control(c) || ascii::is_8bit(c) ? '?' : ascii::to_lower(c);
       }
+      if (name.size() > kMaxName) return broken();
       at += length;
     }
     if (!jumped) at_ = at;
@@ -72,9 +80,6 @@ class Reader {
   }
 
  private:
-  static tl::unexpected<Error> broken() {
-    return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
-  }
   [[nodiscard]] unsigned octet(std::size_t at) const {
     return static_cast<unsigned char>(octets_[at]);
   }
@@ -87,18 +92,17 @@ Result<void> parse_record(Reader& in, Answer& answer) {
   Record record;
   record.name = TRY(in.take_name());
   const auto type = TRY(in.take16());
-  TRY(in.take16());  // class
+  const auto record_class = TRY(in.take16());
   record.ttl = TRY(in.take32());
   const auto length = TRY(in.take16());
   const std::size_t begin = in.position();
   record.type = static_cast<Type>(type);
   bool wanted = true;
-  switch (record.type) {
+  switch (record_class == kClassIn ? record.type : Type{}) {
     case Type::A:
     case Type::Aaaa: {
       const bool v4 = record.type == Type::A;
-      if (length != (v4 ? 4 : 16))
-        return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
+      if (length != (v4 ? 4 : 16)) return broken();
       const auto octets = TRY(in.take(length));
       std::array<char, INET6_ADDRSTRLEN> text{};
       ::inet_ntop(v4 ? AF_INET : AF_INET6, octets.data(), text.data(), text.size());
@@ -116,9 +120,7 @@ Result<void> parse_record(Reader& in, Answer& answer) {
       wanted = false;
       TRY(in.skip(length));
   }
-  if (in.position() != begin + length) {
-    return fail(Errc::Corrupt, EnhancedStatus{4, 4, 3}, "DNS answer damaged");
-  }
+  if (in.position() != begin + length) return broken();
   if (wanted && answer.records.size() < kMaxRecords) answer.records.push_back(std::move(record));
   return {};
 }
@@ -130,17 +132,37 @@ Result<Answer> parse_answer(std::string_view octets) {
   Answer answer;
   TRY(in.take16());  // id
   const auto flags = TRY(in.take16());
+  if ((flags & kIsResponse) == 0) return broken();
   answer.rcode = flags & 15U;
   answer.truncated = (flags & 0x200U) != 0;
   const auto questions = TRY(in.take16());
   const auto answers = TRY(in.take16());
   TRY(in.take32());  // authority and additional sections are not read
-  for (unsigned i = 0; i < questions; ++i) {
-    TRY(in.take_name());
+  // Some servers send an error back without the question.
+  if (questions > 1 || (questions == 0 && answer.rcode == 0)) return broken();
+  if (questions == 1) {
+    answer.question = TRY(in.take_name());
     TRY(in.skip(4));
   }
   for (unsigned i = 0; i < answers; ++i) TRY(parse_record(in, answer));
   return answer;
+}
+
+std::vector<Record> find_records(const Answer& answer, Type type) {
+  std::vector<Record> found;
+  std::string name = answer.question;
+  // No chain is longer than there are records.
+  for (std::size_t links = 0; links <= answer.records.size(); ++links) {
+    const Record* alias = nullptr;
+    for (const auto& record : answer.records) {
+      if (record.name != name) continue;
+      if (record.type == type) found.push_back(record);
+      if (record.type == Type::Cname && alias == nullptr) alias = &record;
+    }
+    if (!found.empty() || alias == nullptr) break;
+    name = alias->data;
+  }
+  return found;
 }
 
 }  // namespace mail::dns

@@ -23,10 +23,16 @@ struct Record {
 struct Answer {
   unsigned rcode = 0;  // RFC 1035 section 4.1.1: 0 ok, 2 SERVFAIL, 3 NXDOMAIN
   bool truncated = false;
-  std::vector<Record> records;  // of the answer section, of the types above
+  std::string question;  // name of the one question; empty with some errors, and for the root
+  std::vector<Record> records;  // of the answer section, of the types above, of class IN
 };
 
-// Corrupt where the octets contradict themselves.
+// Corrupt where the octets contradict themselves, or are no answer to one question.
 Result<Answer> parse_answer(std::string_view octets);
+
+// What the question's name has of `type`: its own records, or those of the name that a chain of
+// CNAMEs leads to (RFC 1034 section 3.6.2). Records of other names are nobody's answer. A chain
+// that comes back to itself leads nowhere.
+std::vector<Record> find_records(const Answer& answer, Type type);
 
 }  // namespace mail::dns
