@@ -8,6 +8,7 @@
 #include "libmail/config/bindings.h"
 #include "libmail/net/serve.h"
 #include "libmail/pop3/login_session.h"
+#include "libmail/pop3/response.h"
 #include "libmail/pop3/session.h"
 #include "libmail/store/factory/open.h"
 
@@ -71,10 +72,17 @@ Result<void> serve_session(const config::Configuration& config, net::Transport& 
                            const login::HandOver& record) {
   const pop3::Settings settings = pop3_settings(config);
   const SystemClock clock;
-  const auto mail_store =
-      TRY(store::open_mail_store(config::store_settings(config), record.identity));
-  auto inbox = TRY(mail_store->open("INBOX"));
-  const auto session = TRY(pop3::Session::open(settings, std::move(inbox), clock));
+  std::unique_ptr<store::MailStore> mail_store;
+  const auto opened = [&]() -> Result<std::unique_ptr<pop3::Session>> {
+    mail_store = TRY(store::open_mail_store(config::store_settings(config), record.identity));
+    auto inbox = TRY(mail_store->open("INBOX"));
+    return pop3::Session::open(settings, std::move(inbox), clock);
+  }();
+  if (!opened) {
+    log::error("pop3(" + log::escape(record.identity.user) + "): " + opened.error().log_text);
+    return io.write_all(pop3::to_login_response(opened.error()));
+  }
+  pop3::Session* session = opened->get();
   Adapter adapter(*session);
   const auto served = net::serve(io, adapter);
   const auto& counts = session->statistics();

@@ -12,10 +12,10 @@ constexpr std::string_view kNoCleartext =
 
 }  // namespace
 
-std::string capabilities(bool tls_offered, bool may_log_in, bool logged_in) {
+std::string capabilities(bool tls_offered, bool may_log_in) {
   std::string out = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
-  if (tls_offered && !logged_in) out += "STLS\r\n";
-  if (may_log_in && !logged_in) {
+  if (tls_offered) out += "STLS\r\n";
+  if (may_log_in) {
     out += "USER\r\nSASL";
     for (const auto mechanism : auth::sasl_mechanisms()) out += ' ' + std::string(mechanism);
     out += "\r\n";
@@ -55,13 +55,18 @@ void LoginSession::receive(std::string_view octets) {
   }
   framer_.feed(octets);
   while (want_ == Want::Input) {
-    const auto line = framer_.next();
+    auto line = framer_.next();
     if (!line) return;
-    if (!*line) {
+    if (*line) {
+      process_line(**line);
+      auth::wipe(**line);  // perhaps a password
+    } else if (line->error().code == Errc::TooLarge) {
       close_with(error("Line too long."));
-      return;
+    } else {
+      sasl_.reset();
+      output_ += error("NUL is not allowed.");
+      count_error();
     }
-    process_line(**line);
   }
 }
 
@@ -77,8 +82,8 @@ bool LoginSession::refuse_cleartext() {
 }
 
 void LoginSession::say_capabilities() {
-  output_ += capabilities(context_.tls_offered && !context_.tls,
-                          context_.cleartext_allowed(context_.tls), false);
+  output_ +=
+      capabilities(context_.tls_offered && !context_.tls, context_.cleartext_allowed(context_.tls));
 }
 
 void LoginSession::process_line(std::string_view line) {
@@ -86,7 +91,7 @@ void LoginSession::process_line(std::string_view line) {
     answer_sasl(sasl_->respond(line));
     return;
   }
-  const Command command = parse_command(line);
+  Command command = parse_command(line);
   const std::string_view argument = ascii::trim(command.argument);
   if (command.verb == "CAPA") {
     say_capabilities();
@@ -109,7 +114,8 @@ void LoginSession::process_line(std::string_view line) {
     has_user_ = false;
     // A password may begin and end with spaces: everything behind the one space (RFC 1939 section
     // 7).
-    take_credentials({std::move(user_), command.argument});
+    take_credentials({std::move(user_), std::move(command.argument)});
+    auth::wipe(command.argument);  // a short string is copied by the move, not moved
   } else if (command.verb == "AUTH") {
     const auto words = ascii::words(argument, " ");
     if (words.empty()) {
@@ -121,6 +127,11 @@ void LoginSession::process_line(std::string_view line) {
       return;
     }
     if (refuse_cleartext()) return;
+    if (words.size() > 2) {  // RFC 5034 section 4: mechanism [SP initial-response]
+      output_ += error("AUTH takes a mechanism and one initial response.");
+      count_error();
+      return;
+    }
     auto exchange = auth::SaslExchange::begin(ascii::to_upper(words.front()));
     if (!exchange) {
       output_ += error("Unsupported authentication mechanism.");

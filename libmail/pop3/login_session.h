@@ -66,7 +66,8 @@ class LoginSession {
   MonotonicTime deadline_;
 };
 
-// CAPA's lines (RFC 2449 section 6), the same list before and after login but for what is over.
-std::string capabilities(bool tls_offered, bool may_log_in, bool logged_in);
+// CAPA's lines (RFC 2449 section 6). USER and SASL are announced after login as before it (RFC 2449
+// section 6.3, RFC 5034 section 3).
+std::string capabilities(bool tls_offered, bool may_log_in);
 
 }  // namespace mail::pop3

@@ -37,4 +37,11 @@ std::string to_response(const Error& failure) {
   }
 }
 
+std::string to_login_response(const Error& failure) {
+  if (failure.code == Errc::InUse) return error("[IN-USE] " + failure.public_text);
+  // What is not there or cannot be read today is the system's fault, and may be mended.
+  const bool is_final = failure.is_permanent() && failure.code == Errc::Denied;
+  return error((is_final ? "[SYS/PERM] " : "[SYS/TEMP] ") + failure.public_text);
+}
+
 }  // namespace mail::pop3

@@ -31,6 +31,7 @@ std::string format_uidl(std::string_view format, store::Uid uid, store::UidValid
     const bool zeros = in.peek_is('0');
     const auto width = ascii::to_number<std::size_t>(in.take_while(ascii::is_digit)).value_or(0);
     const bool hexadecimal = in.consume('X');
+    if (in.at_end()) break;
     const char what = in.next();
     if (what != 'u' && what != 'v') {
       out += what;
@@ -53,8 +54,8 @@ Result<std::unique_ptr<Session>> Session::open(const Settings& settings,
                                                const Clock& clock) {
   std::unique_ptr<Session> session(new Session(settings, std::move(mailbox), clock));
   if (settings.lock_session) TRY(session->mailbox_->lock_exclusively());
-  session->validity_ = TRY(session->mailbox_->status())
-  .uid_validity;
+  const store::MailboxStatus status = TRY(session->mailbox_->status());
+  session->validity_ = status.uid_validity;
   const auto changes = TRY(session->mailbox_->since(store::ModSeq{}));
   session->messages_.reserve(changes.messages.size());
   for (const auto& info : changes.messages) {
@@ -116,13 +117,15 @@ void Session::process() {
   while (!closing_ && !transfer_ && output_.size() < kMaxOutput) {
     const auto line = framer_.next();
     if (!line) return;
-    if (!*line) {
+    if (*line) {
+      process_line(**line);
+    } else if (line->error().code == Errc::TooLarge) {
       finish(false);
       output_ += error("Line too long.");
       closing_ = true;
-      return;
+    } else {
+      output_ += error("NUL is not allowed.");
     }
-    process_line(**line);
   }
 }
 
@@ -192,7 +195,7 @@ void Session::process_line(std::string_view line) {
   } else if (command.verb == "LAST") {
     output_ += ok(std::to_string(last_));
   } else if (command.verb == "CAPA") {
-    output_ += capabilities(false, false, true);
+    output_ += capabilities(false, true);
   } else if (command.verb == "QUIT") {
     finish(true);
     closing_ = true;

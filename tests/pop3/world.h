@@ -1,0 +1,196 @@
+// World: everything a POP3 connection meets, in memory: the login session, and after it the mailbox
+// session over the in-memory store, as login::run_server() joins them. A script's settings:
+//
+//   @ login               from the greeting on; without it boss has just logged in
+//   @ tls                 STLS is offered;  @ need_tls   no password travels without TLS
+//   @ auth in-use         how the next password check fails (an Errc's name)
+//   @ open io             how opening the maildrop fails;  @ in_use   another session has locked it
+//   @ no_flag_updates     pop3_no_flag_updates = yes
+//   @ message 120         a message of so many octets on the wire, or `dots`, `bare`, `no_end`
+//   @ left 1 3            at the end these messages are in the mailbox (numbers from 1; none:
+//   empty)
+//   @ seen 1              and these of them have \Seen
+//
+// Account: boss, password "linuxprobe"; ann, password " a b " (spaces count).
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "libmail/auth/memory_authenticator.h"
+#include "libmail/net/serve.h"
+#include "libmail/pop3/login_session.h"
+#include "libmail/pop3/response.h"
+#include "libmail/pop3/session.h"
+#include "libmail/store/memory/mail_store.h"
+#include "libmail/store/message_source.h"
+#include "tests/support/transcript.h"
+
+namespace mail::pop3 {
+
+// A message that is `size` octets long with CRLF line ends.
+inline std::string message_of(std::size_t size) {
+  std::string text = "Subject: one\n\n";
+  std::size_t left = size - text.size() - 2;
+  for (; left >= 52; left -= 52) text += std::string(50, 'x') + "\n";
+  if (left >= 2) text += std::string(left - 2, 'x') + "\n";
+  return text;
+}
+
+class World {
+ public:
+  explicit World(const test::Script& script = {}) : script_(script) {
+    authenticator.add({"boss", 1000, 1000, "/home/boss", ""}, "linuxprobe");
+    authenticator.add({"ann", 1001, 1001, "/home/ann", ""}, " a b ");
+    for (const auto& [name, value] : script.settings) {
+      if (name == "message") add(value);
+    }
+    settings.no_flag_updates = has("no_flag_updates");
+    settings.lock_session = has("in_use");
+    if (has("in_use")) {
+      other_ = store_.open("INBOX").value();
+      EXPECT_TRUE(other_->lock_exclusively());
+    }
+    if (has("auth")) authenticator.fail_next(code(script.setting("auth")));
+    if (has("login")) {
+      login_ = std::make_unique<LoginSession>(
+          settings,
+          LoginSession::Context{"192.0.2.1", has("tls") || has("need_tls"), false,
+                                [need = has("need_tls")](bool tls) { return tls || !need; },
+                                &authenticator},
+          clock);
+    } else {
+      open("");
+    }
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World() {
+    if (has("left")) {
+      EXPECT_EQ(numbers(false), script_.setting("left")) << script_.path;
+    }
+    if (has("seen")) {
+      EXPECT_EQ(numbers(true), script_.setting("seen")) << script_.path;
+    }
+  }
+
+  // What net::serve() asks for.
+  net::Want want() {
+    if (login_ && login_->want() == LoginSession::Want::LoggedIn) {
+      const std::string unread = login_->take_unread();
+      login_.reset();
+      open(unread);
+    }
+    if (login_) {
+      switch (login_->want()) {
+        case LoginSession::Want::Input:
+          return net::Want::Input;
+        case LoginSession::Want::Tls:
+          return net::Want::Tls;
+        default:
+          return net::Want::Close;
+      }
+    }
+    if (!refusal_.empty()) return net::Want::Work;  // its output goes out first
+    if (!session_ || session_->want() == Session::Want::Close) return net::Want::Close;
+    return has_new_session_ ? net::Want::Work : net::Want::Input;
+  }
+  void work() { has_new_session_ = false; }
+  std::string take_output() {
+    if (login_) return login_->take_output();
+    if (session_) return session_->take_output();
+    return std::exchange(refusal_, {});
+  }
+  [[nodiscard]] MonotonicTime deadline() const {
+    return login_ ? login_->deadline() : session_->deadline();
+  }
+  void receive(std::string_view octets) {
+    login_ ? login_->receive(octets) : session_->receive(octets);
+  }
+  void timed_out() { login_ ? login_->timed_out() : session_->timed_out(); }
+  void terminate() { login_ ? login_->terminate() : session_->terminate(); }
+  void tls_started(const net::Transport& /*io*/) { login_->tls_started(); }
+  [[nodiscard]] static int event_fd() { return -1; }
+  [[nodiscard]] MonotonicTime wait_until() const { return deadline(); }
+  void woken(net::Woken /*why*/) {}
+
+  void add(const std::string& what) {
+    std::string octets;
+    if (what == "dots") {
+      octets = "Subject: dots\n.X-Dot: 1\n\n.\n..\n...three\nno.dot\n\n.last\n";
+    } else if (what == "bare") {  // header section only
+      octets = "Subject: bare\n";
+    } else if (what == "no_end") {
+      octets = "Subject: x\n\nno line end";
+    } else {
+      octets = message_of(ascii::to_number<std::size_t>(what).value());
+    }
+    add_octets(octets);
+  }
+  void add_octets(const std::string& octets) {
+    store::StringSource source{octets};
+    EXPECT_TRUE(store_.open("INBOX").value()->append(source, {}));
+  }
+
+  // UIDs in the mailbox, or those with \Seen.
+  std::string numbers(bool seen_only) {
+    std::string text;
+    for (const auto& [uid, message] : world->boxes.at("INBOX")->messages) {
+      if (seen_only && !message.info.flags.has(store::Flag::Seen)) continue;
+      text += (text.empty() ? "" : " ") + std::to_string(uid.value);
+    }
+    return text.empty() ? "none" : text;
+  }
+
+  // What the server says to `octets`; no piece is longer than net::serve() allows.
+  std::string say(std::string_view octets) {
+    receive(octets);
+    std::string all;
+    for (std::string part; !(part = take_output()).empty();) {
+      EXPECT_LE(part.size(), std::size_t{64} << 10U);
+      all += part;
+    }
+    return all;
+  }
+
+  ManualClock clock;
+  Settings settings;
+  auth::MemoryAuthenticator authenticator;
+  std::shared_ptr<store::memory::World> world = std::make_shared<store::memory::World>(clock);
+
+ private:
+  [[nodiscard]] bool has(const std::string& name) const { return script_.settings.contains(name); }
+  static Errc code(std::string_view name) {
+    for (int i = 0; i <= static_cast<int>(Errc::Internal); ++i) {
+      if (to_string(static_cast<Errc>(i)) == name) return static_cast<Errc>(i);
+    }
+    throw std::runtime_error("no Errc " + std::string(name));
+  }
+  void open(std::string_view unread) {
+    if (has("open")) world->fail_next(code(script_.setting("open")));
+    auto opened = [&]() -> Result<std::unique_ptr<Session>> {
+      auto inbox = TRY(store_.open("INBOX"));
+      return Session::open(settings, std::move(inbox), clock);
+    }();
+    if (!opened) {
+      refusal_ = to_login_response(opened.error());
+      return;
+    }
+    session_ = *std::move(opened);
+    has_new_session_ = true;
+    if (!unread.empty()) session_->receive(unread);
+  }
+
+  test::Script script_;
+  store::memory::MemoryMailStore store_{world};
+  std::unique_ptr<store::Mailbox> other_;
+  std::unique_ptr<LoginSession> login_;
+  std::unique_ptr<Session> session_;
+  std::string refusal_;
+  bool has_new_session_ = false;
+};
+
+}  // namespace mail::pop3
