@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "cmd/common/accept.h"
@@ -12,7 +13,9 @@
 #include "cmd/deliver/lmtp.h"
 #include "cmd/deliver/records.h"
 #include "cmd/deliver/submit.h"
+#include "libmail/auth/system_accounts.h"
 #include "libmail/base/log.h"
+#include "libmail/base/sys.h"
 #include "libmail/net/listener.h"
 #include "libmail/net/signals.h"
 
@@ -47,11 +50,21 @@ struct Options {
   ::_exit(EX_OSFILE);
 }
 
+// A socket of ours is for the programs that run as tubepost, as one of a socket unit is.
+void give_to_mail_owner(const std::string& path) {
+  const auto owner = auth::find_system_account(local::Settings().mail_owner);
+  if (::geteuid() != 0 || !owner) return;
+  if (::chown(path.c_str(), owner->uid, owner->gid) != 0) {
+    log::warning(sys::error_from_errno(errno, "chown", path).log_text);
+  }
+}
+
 Result<int> accept_all(const Options& options, std::vector<FileDescriptor> sockets,
                        std::vector<std::string> argv) {
   const config::Loaded config = config::load(options.config_paths);
   net::AcceptSettings settings = prepare_to_accept(options.config_paths, config, std::move(argv));
   settings.idle_exit = options.idle_exit;
+  if (config && options.listen.starts_with("unix:")) give_to_mail_owner(options.listen.substr(5));
   TRY(net::accept_connections(std::move(sockets), settings, "", [&](FileDescriptor connection) {
     if (options.lmtp) {
       return serve_lmtp(config, connection.get(), connection.get());

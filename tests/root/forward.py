@@ -30,6 +30,14 @@ def main():
         os.makedirs(mail.path("state", "state"), exist_ok=True)
         os.chmod(mail.path("state"), 0o755)
         os.chmod(mail.path("state", "state"), 0o755)
+        # Where Tubepost is installed, submission runs as its account.
+        try:
+            owner = pwd.getpwnam("tubepost")
+        except KeyError:
+            owner = pwd.getpwuid(0)
+        os.chmod(mail.dir, 0o755)
+        for sub in ("run", "spool", "spool/drop", "spool/queue"):
+            os.chown(mail.path(sub), owner.pw_uid, owner.pw_gid)
         out = mail.path("out")
         os.makedirs(out)
         os.chmod(out, 0o777)
