@@ -15,11 +15,10 @@
 #include "libmail/queue/queue.h"
 #include "libmail/queue/settings.h"
 #include "libmail/relay/client.h"
+#include "libmail/relay/next_hop.h"
 #include "libmail/relay/settings.h"
 
 namespace mail::relay {
-
-inline constexpr std::string_view kLocalDestination = "local";
 
 struct World {
   queue::Queue& queue;
