@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <optional>
 
 #include "cmd/common/accept.h"
 #include "cmd/common/cli.h"
@@ -52,7 +53,7 @@ struct Options {
 
 // A socket of ours is for the programs that run as tubepost, as one of a socket unit is.
 void give_to_mail_owner(const std::string& path) {
-  const auto owner = auth::find_system_account(local::Settings().mail_owner);
+  const auto owner = auth::find_system_account(kMailOwner);
   if (::geteuid() != 0 || !owner) return;
   if (::chown(path.c_str(), owner->uid, owner->gid) != 0) {
     log::warning(sys::error_from_errno(errno, "chown", path).log_text);
@@ -65,11 +66,12 @@ Result<int> accept_all(const Options& options, std::vector<FileDescriptor> socke
   net::AcceptSettings settings = prepare_to_accept(options.config_paths, config, std::move(argv));
   settings.idle_exit = options.idle_exit;
   if (config && options.listen.starts_with("unix:")) give_to_mail_owner(options.listen.substr(5));
+  std::optional<Records> records;
+  if (config) records.emplace(*config);
   TRY(net::accept_connections(std::move(sockets), settings, "", [&](FileDescriptor connection) {
-    if (options.lmtp) {
-      return serve_lmtp(config, connection.get(), connection.get());
-    }
-    return serve_records(config, std::move(connection));
+    if (options.lmtp) return serve_lmtp(config, connection.get(), connection.get());
+    // Without a configuration the conversation ends at once: the asker waits or queues.
+    return records ? records->serve(std::move(connection)) : EX_TEMPFAIL;
   }));
   return 0;
 }
@@ -92,7 +94,8 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
       for (const auto& line : config::render(config.error())) log::error(line);
     }
     if (options.lmtp) return serve_lmtp(config, STDIN_FILENO, STDOUT_FILENO);
-    return serve_records(config, FileDescriptor(::dup(STDIN_FILENO)));
+    if (!config) return EX_TEMPFAIL;
+    return Records(*config).serve(FileDescriptor(::dup(STDIN_FILENO)));
   }
   const auto config = TRY(config::load_or_fail(options.config_paths));
   if (options.print_config) {

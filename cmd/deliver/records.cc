@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cmd/common/program.h"
+#include "libmail/auth/system_accounts.h"
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/config/bindings.h"
@@ -69,55 +70,60 @@ local::Settings local_settings(const config::Configuration& config) {
   return settings;
 }
 
-local::MonitorWorld monitor_world(const config::Configuration& config, Routes& routes) {
-  local::MonitorWorld world;
-  world.recipient.settings = local_settings(config);
-  world.recipient.open_mailbox = [settings = config::store_settings(config)](
-                                     const auth::Identity& identity, const local::Place& place,
-                                     std::chrono::milliseconds lock_timeout) {
+Records::Records(const config::Configuration& config)
+    : config_(config), accounts_(open_accounts(config)) {
+  world_.recipient.settings = local_settings(config);
+  world_.recipient.open_mailbox = [settings = config::store_settings(config)](
+                                      const auth::Identity& identity, const local::Place& place,
+                                      std::chrono::milliseconds lock_timeout) {
     return open_inbox(settings, identity, place, lock_timeout);
   };
-  world.recipient.is_local_domain = [&routes](std::string_view domain) {
-    return domain.empty() || routes.policy().is_local_domain(domain).value_or(false);
+  world_.recipient.is_local_domain = [this](std::string_view domain) {
+    if (domain.empty()) return true;
+    const auto routes = open_routes();
+    return routes && (*routes)->policy().is_local_domain(domain).value_or(false);
   };
-  world.find_account = [&routes](std::string_view name) { return routes.accounts().find(name); };
-  // The asker's word is not enough: our own alias files must lead there.
-  world.permit = [&routes](const alias::EndPoint& end_point) -> Result<std::string> {
-    const auto addr_spec = TRY(address::parse_recipient_argument(end_point.original_to));
-    const auto expansion =
-        TRY(routes.expander().expand(addr_spec.local_part, end_point.original_to));
-    const auto found = std::find_if(
-        expansion.end_points.begin(), expansion.end_points.end(), [&](const alias::EndPoint& one) {
-          return one.kind == end_point.kind && one.target == end_point.target;
-        });
-    if (found == expansion.end_points.end()) {
-      return fail(Errc::Denied, "Not permitted",
-                  log::escape(end_point.original_to) + " does not lead to " +
-                      log::escape(end_point.target));
-    }
-    return found->runs_as;
-  };
-  return world;
+  world_.find_account = [this](std::string_view name) { return accounts_->find(name); };
+  world_.permit = [this](const alias::EndPoint& end_point) { return permit(end_point); };
+  // An account of the system, whatever a password file says.
+  if (const auto owner = auth::find_system_account(kMailOwner)) world_.mail_owner = owner->uid;
 }
 
-int serve_records(const config::Loaded& config, FileDescriptor connection) {
-  if (!config) return EX_TEMPFAIL;
-  const auto routes = Routes::open(*config, policy_settings(*config));
-  if (!routes) {
-    log::error(routes.error().log_text);
-    return EX_TEMPFAIL;
+Result<Routes*> Records::open_routes() {
+  if (!routes_) routes_ = TRY(Routes::open(config_, policy_settings(config_)));
+  return routes_.get();
+}
+
+// The asker's word is not enough: our own alias files must lead there.
+Result<std::string> Records::permit(const alias::EndPoint& end_point) {
+  Routes* routes = TRY(open_routes());
+  const auto addr_spec = TRY(address::parse_recipient_argument(end_point.original_to));
+  const auto expansion =
+      TRY(routes->expander().expand(addr_spec.local_part, end_point.original_to));
+  const auto found = std::find_if(
+      expansion.end_points.begin(), expansion.end_points.end(), [&](const alias::EndPoint& one) {
+        return one.kind == end_point.kind && one.target == end_point.target;
+      });
+  if (found == expansion.end_points.end()) {
+    return fail(
+        Errc::Denied, "Not permitted",
+        log::escape(end_point.original_to) + " does not lead to " + log::escape(end_point.target));
   }
-  const auto world = monitor_world(*config, **routes);
-  if (const auto permitted = local::check_peer(world, connection); !permitted) {
+  return found->runs_as;
+}
+
+int Records::serve(FileDescriptor connection) {
+  if (const auto permitted = local::check_peer(world_, connection); !permitted) {
     log::warning(permitted.error().log_text);
     return EX_NOPERM;
   }
-  local::serve_connection(world, std::move(connection));
+  local::serve_connection(world_, std::move(connection));
   return 0;
 }
 
 Result<int> explain_delivery(const config::Configuration& config, const std::string& address) {
-  const auto routes = TRY(Routes::open(config, policy_settings(config)));
+  Records records(config);
+  Routes* routes = TRY(records.open_routes());
   const auto addr_spec = TRY(address::parse_recipient_argument(address));
   Trace trace;
   const auto decision = routes->policy().decide({}, {addr_spec}, trace);
@@ -133,7 +139,7 @@ Result<int> explain_delivery(const config::Configuration& config, const std::str
     return exit_status(decision.error());
   }
   std::fputs(format_trace(decision->trace).c_str(), stdout);
-  const auto world = monitor_world(config, *routes);
+  const local::MonitorWorld& world = records.world();
   NoHelper helper;
   for (const auto& end_point : decision->end_points) {
     std::printf("end point: %s %s\n", std::string(alias::to_string(end_point.kind)).c_str(),

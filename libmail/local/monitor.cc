@@ -10,7 +10,6 @@
 #include <csignal>
 #include <memory>
 
-#include "libmail/auth/system_accounts.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/local/become.h"
@@ -306,10 +305,7 @@ Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorl
 
 Result<void> check_peer(const MonitorWorld& world, const FileDescriptor& socket) {
   const uid_t uid = TRY(peer_uid(socket));
-  if (uid == 0 || uid == ::geteuid()) return {};
-  // An account of the system, whatever a password file says.
-  const auto owner = auth::find_system_account(world.recipient.settings.mail_owner);
-  if (owner && owner->uid == uid) return {};
+  if (uid == 0 || uid == ::geteuid() || uid == world.mail_owner) return {};
   return fail(Errc::Denied, "Not permitted",
               "uid " + std::to_string(uid) + " may not talk to deliver");
 }

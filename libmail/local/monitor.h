@@ -6,7 +6,10 @@
 // never reads a message.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <optional>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/local/recipient.h"
@@ -21,9 +24,11 @@ struct MonitorWorld {
   // whom: the asker's word is not enough to run something as somebody. Returns the account it runs
   // as (empty: default_privs).
   std::function<Result<std::string>(const alias::EndPoint& end_point)> permit;
+  // Who may ask beside root and our own uid: smtp-recv and smtp-send.
+  std::optional<uid_t> mail_owner;
 };
 
-// The peer may talk to us: root, our own uid, mail_owner's.
+// The peer may talk to us: root, our own uid, mail_owner.
 Result<void> check_peer(const MonitorWorld& world, const FileDescriptor& socket);
 
 // Serves one connection to its end. Returns when the child is gone.

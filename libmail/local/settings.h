@@ -33,8 +33,6 @@ struct Settings {
   std::chrono::milliseconds lock_timeout = std::chrono::seconds{20};
   std::chrono::seconds stale_lock_time{500};
 
-  // Who may ask over deliver.sock beside root and the uid that deliver runs as.
-  std::string mail_owner = "tubepost";
   std::string socket = "/run/tubepost/deliver.sock";
 
   // Addresses.

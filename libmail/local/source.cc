@@ -14,7 +14,7 @@ Result<std::string_view> DescriptorSource::next() {
     added_is_out_ = true;
     if (!added_.empty()) return std::string_view(added_);
   }
-  constexpr std::size_t kChunk = 64U << 10U;
+  constexpr std::size_t kChunk = 16U << 10U;
   chunk_.resize(kChunk);
   const std::size_t got = TRY(sys::pread(message_, chunk_, at_));
   at_ += got;
