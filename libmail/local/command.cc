@@ -256,6 +256,7 @@ Verdict run_command(const Settings& settings, const auth::Identity& identity,
   const pid_t child = ::fork();
   if (child < 0) return later("Temporary system problem");
   if (child == 0) execute(*input, *output, identity, argv, envp);
+  ::setpgid(child, child);  // both do it: whoever is first, the group is there to be killed
   input->read.reset();
   output->write.reset();
 

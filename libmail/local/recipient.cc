@@ -81,6 +81,24 @@ Verdict verdict_of(const Error& error) {
   return {Answer::Later, status, error.public_text, {}, false};
 }
 
+std::string_view status_word(const Verdict& verdict) {
+  switch (verdict.answer) {
+    case Answer::Ok:
+    case Answer::Forwarded:
+      return "sent";
+    case Answer::Unknown:
+    case Answer::Failed:
+      return "bounced";
+    case Answer::Full:  // 5.2.2 where the administrator says so
+    case Answer::Unwritable:
+    case Answer::Later:
+    case Answer::NotCommitted:
+    case Answer::Unresolved:
+      break;
+  }
+  return verdict.status.cls == 5 ? "bounced" : "deferred";
+}
+
 Verdict Recipient::check(const alias::EndPoint& end_point, std::uint64_t size_octets) {
   if (end_point.kind != alias::Kind::User) return ok("Ok");
   Trace trace;
@@ -177,14 +195,31 @@ Verdict Recipient::deliver_to_target(const Job& job, const alias::Target& target
   }
   // `\boss`, and `boss` in boss' own file: the mailbox itself (Postfix: a user is visited once).
   if (is_self(target)) return deliver_to_mailbox(job);
+  return forward({target});
+}
+
+// Addresses go back to the asker as records. One that no record can hold would end the conversation
+// without a word, and be tried for ever: it has failed for good, and the others are served.
+Verdict Recipient::forward(const std::vector<alias::Target>& targets) const {
   Verdict verdict{Answer::Forwarded, {2, 0, 0}, "forwarded", {}, false};
-  alias::EndPoint to;
-  to.kind = alias::Kind::Remote;
-  to.target = target.text;
-  if (alias::split_address(target.text).domain.empty() && !world_.settings.myorigin.empty()) {
-    to.target += "@" + world_.settings.myorigin;
+  for (const alias::Target& target : targets) {
+    Record record;
+    record.type = RecordType::ForwardTo;
+    record.kind = alias::Kind::Remote;
+    record.target = target.text;
+    if (alias::split_address(target.text).domain.empty() && !world_.settings.myorigin.empty()) {
+      record.target += "@" + world_.settings.myorigin;
+    }
+    if (const auto fits = encode_record(record); !fits) {
+      log::error(identity_.user + ": cannot forward to " + log::escape(target.text) + ": " +
+                 fits.error().log_text);
+      verdict.status = {5, 1, 3};
+      verdict.text = "Bad destination address in a forward file or list";
+      continue;
+    }
+    verdict.forward_to.push_back(end_point_of(record));
   }
-  verdict.forward_to.push_back(std::move(to));
+  if (verdict.forward_to.empty()) verdict.answer = Answer::Failed;
   return verdict;
 }
 
@@ -220,6 +255,10 @@ Verdict Recipient::deliver_to_targets(const Job& job, const std::vector<alias::T
       whole.forward_to.insert(whole.forward_to.end(), part.forward_to.begin(),
                               part.forward_to.end());
       whole.kept_copy = whole.kept_copy || part.kept_copy;
+      if (part.status.cls == 5 && whole.answer == Answer::Ok && whole.status.cls == 2) {
+        whole.status = part.status;  // some of a list
+        whole.text = part.text;
+      }
     } else if (part.answer == Answer::Ok) {
       whole.kept_copy = true;
     } else if (part.answer != Answer::Failed) {
@@ -316,18 +355,8 @@ Verdict Recipient::deliver_to_command(const Job& job, const std::string& command
 Verdict Recipient::deliver_to_include(const Job& /*job*/, const std::string& path) {
   const auto targets = read_include(world_.settings, path);
   if (!targets) return verdict_of(targets.error());
-  Verdict verdict{Answer::Forwarded, {2, 0, 0}, "forwarded", {}, false};
-  for (const alias::Target& target : *targets) {
-    alias::EndPoint to;
-    to.kind = alias::Kind::Remote;
-    to.target = target.text;
-    if (alias::split_address(target.text).domain.empty() && !world_.settings.myorigin.empty()) {
-      to.target += "@" + world_.settings.myorigin;
-    }
-    verdict.forward_to.push_back(std::move(to));
-  }
-  if (verdict.forward_to.empty()) return ok("the included list is empty");
-  return verdict;
+  if (targets->empty()) return ok("the included list is empty");
+  return forward(*targets);
 }
 
 Result<void> Recipient::explain(const alias::EndPoint& end_point, Trace& trace) {
@@ -402,10 +431,7 @@ Result<void> serve_record(Recipient& recipient, const FileDescriptor& socket, co
   if (left) return fail(Errc::Closed, "Connection closed", "the asker left before go");
   log::info(delivery.queue_id + ": to=<" + log::escape(end_point.original_to) +
             ">, relay=local, dsn=" + to_string(verdict.status) + ", status=" +
-            (verdict.answer == Answer::Ok || verdict.answer == Answer::Forwarded ? "sent"
-             : verdict.answer == Answer::Failed                                  ? "bounced"
-                                                                                 : "deferred") +
-            " (" + log::escape(verdict.text) + ")");
+            std::string(status_word(verdict)) + " (" + log::escape(verdict.text) + ")");
   return answer(socket, verdict);
 }
 

@@ -69,6 +69,7 @@ class Recipient {
   Verdict deliver_to_command(const Job& job, const std::string& command);
   Verdict deliver_to_include(const Job& job, const std::string& path);
   Verdict store(const Job& job, const Place& place, const std::string& delivery_id);
+  [[nodiscard]] Verdict forward(const std::vector<alias::Target>& targets) const;
   [[nodiscard]] bool is_self(const alias::Target& target) const;
 
   const World& world_;
@@ -78,6 +79,9 @@ class Recipient {
 
 // Every failure that storing can have, as an answer. `later` where nothing better is known.
 Verdict verdict_of(const Error& error);
+
+// The log's word: "sent", "bounced" or "deferred".
+std::string_view status_word(const Verdict& verdict);
 
 // The talk of docs/delivery-records.md on `socket` until the asker leaves. `first` has been
 // received already, with `message` when it is a Deliver record. One end point only.
