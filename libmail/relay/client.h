@@ -11,17 +11,10 @@
 #include "libmail/base/clock.h"
 #include "libmail/base/result.h"
 #include "libmail/net/transport.h"
+#include "libmail/relay/remote_reply.h"
 #include "libmail/relay/settings.h"
 
 namespace mail::relay {
-
-struct RemoteReply {  // RFC 5321 section 4.2
-  int code = 0;
-  EnhancedStatus status;  // from the text, or made from the code
-  std::string text;       // all lines joined by spaces, controls as '?'
-  [[nodiscard]] bool is_positive() const { return code >= 200 && code < 400; }
-  [[nodiscard]] std::string to_string() const { return std::to_string(code) + ' ' + text; }
-};
 
 enum class Outcome : std::uint8_t {
   Sent,
@@ -33,7 +26,8 @@ enum class Outcome : std::uint8_t {
 struct RecipientResult {
   Outcome outcome = Outcome::Deferred;
   EnhancedStatus status{4, 0, 0};
-  std::string text;  // "250 2.0.0 Ok: queued", or why not
+  std::string text;   // "250 2.0.0 Ok: queued", or why not
+  std::string reply;  // the server's own words, where it was the server that said so
 };
 
 struct Message {
@@ -52,7 +46,7 @@ class Client {
       : io_(io), settings_(settings), clock_(clock) {}
 
   // Greeting, EHLO, HELO if that is refused. An Error is about this server now: try another host or
-  // later (class 4), or it says it takes no mail at all (class 5: 521, 554).
+  // later (class 4), or it says it takes no mail at all (class 5: 521, 556).
   Result<void> greet();
   // One result per recipient. After a broken connection is_open() is false.
   std::vector<RecipientResult> send(const Message& message);
@@ -60,18 +54,23 @@ class Client {
   [[nodiscard]] bool is_open() const { return open_; }
 
  private:
-  Result<RemoteReply> read_reply(std::chrono::milliseconds timeout);
-  Result<void> write_line(std::string_view line);
+  class Tally;
+  Result<RemoteReply> read_reply(std::chrono::milliseconds timeout, std::string_view when);
+  Result<void> write(std::string_view octets, std::string_view when);
+  Result<RemoteReply> ask(std::string_view command, std::chrono::milliseconds timeout);
   Result<void> write_data(const Message& message);
   void take_keywords(const std::string& text);
+  [[nodiscard]] std::optional<RecipientResult> refuse_unsent(const Message& message) const;
+  [[nodiscard]] std::string format_mail(const Message& message) const;
+  Result<void> transact(const Message& message, Tally& tally);
+  Result<void> send_envelope(const Message& message, Tally& tally);
 
   net::Transport& io_;
   const Settings& settings_;
   const Clock& clock_;
-  std::string input_;
-  std::vector<std::string> lines_of_reply_;
+  ReplyParser replies_;
   bool open_ = true;
-  bool esmtp_ = false;
+  bool in_transaction_ = false;  // the server took MAIL and has seen neither its end nor RSET
   bool pipelining_ = false;
   bool eight_bit_ = false;
   bool utf8_ = false;

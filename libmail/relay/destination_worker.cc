@@ -37,8 +37,10 @@ Result<Connection> open_connection(World& world, dns::Resolver& resolver,
     Connection connection;
     connection.socket = *std::move(socket);
     connection.name = host.name + '[' + host.address + "]:" + std::to_string(host.port);
+    net::DescriptorTransport::Settings transport;
+    transport.write_timeout = world.settings.data_timeout;
     connection.io = std::make_unique<net::DescriptorTransport>(
-        connection.socket.get(), connection.socket.get(), net::DescriptorTransport::Settings{});
+        connection.socket.get(), connection.socket.get(), std::move(transport));
     connection.client = std::make_unique<Client>(*connection.io, world.settings, world.clock);
     auto greeted = connection.client->greet();
     if (greeted) return connection;
