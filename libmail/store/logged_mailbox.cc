@@ -101,7 +101,8 @@ Result<void> LoggedMailbox::lock_exclusively() {
 
 void LoggedMailbox::choose_identity(Ops& ops, UidValidity wished) const {
   if (state().uid_validity.value != 0) return;
-  if (wished.value == 0) {
+  // A damaged log may have given UIDs under the format's own value that nobody knows any more.
+  if (wished.value == 0 || log_.is_damaged()) {
     const auto seconds = now().time_since_epoch() / std::chrono::seconds(1);
     wished = {std::max<std::uint32_t>(1, static_cast<std::uint32_t>(seconds))};
   }

@@ -118,7 +118,7 @@ Result<StateLog::Guard> StateLog::lock() {
   const auto size = static_cast<std::uint64_t>(status.st_size);
   // A half-written last line was never acknowledged. Nobody is writing it: we hold the lock.
   if (size > offset_) TRY(sys::truncate(fd_, offset_));
-  if (offset_ == 0) TRY(begin_log());
+  if (state_.mailbox_id.empty()) TRY(begin_log());  // new, or that line is damaged
   return guard;
 }
 
@@ -171,6 +171,7 @@ Result<void> StateLog::replay() {
         log::warning("state log " + log::escape(path_) + ": damaged line at octet " +
                      std::to_string(offset_) + " passed over");
         is_damaged_ = true;
+        skip_lost_uids(line.size());
       }
       offset_ += line.size() + 1;
       ++generation_;
@@ -179,6 +180,15 @@ Result<void> StateLog::replay() {
     buffer.erase(0, begin);
     if (got == 0 || buffer.size() > kMaxLine) return {};
   }
+}
+
+// A damaged line may have given UIDs, and a client may have seen them: they are never given again.
+// Any number of readers come to the same result.
+void StateLog::skip_lost_uids(std::size_t octets) {
+  constexpr std::size_t kLeast = sizeof("uid 1 1 0 0 k -");  // with TAB
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(octets / kLeast, 1U << 24U));
+  const std::uint32_t room = UINT32_MAX - 1 - std::min(state_.uid_next.value, UINT32_MAX - 1);
+  state_.uid_next.value += std::min(most, room);
 }
 
 Result<void> StateLog::write(const Ops& ops, bool durable) {

@@ -57,6 +57,8 @@ class StateLog {
 
   [[nodiscard]] const State& state() const { return state_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Some line was passed over: what it said is not known.
+  [[nodiscard]] bool is_damaged() const { return is_damaged_; }
   // Grows with each line replayed or written, and changes when everything was read anew.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
@@ -66,6 +68,7 @@ class StateLog {
   Result<bool> is_current();  // whether the name still leads to our descriptor
   Result<void> begin_log();   // first lines of a new file
   Result<void> replay();
+  void skip_lost_uids(std::size_t octets);
   Result<void> compact();
   void forget();
 

@@ -48,12 +48,14 @@ Result<void> MboxMailbox::splice_fields(const Found& found, const Entry& entry,
   auto fields = fields_for(entry);
   std::size_t at = 0;
   while (at < header.size()) {
+    // A line without a colon is no field, whatever word it is.
     const auto name_end = header.find_first_of(":\n", at);
+    const bool is_field = header.at(name_end) == ':';
     std::size_t end = header.find('\n', at) + 1;
     while (end < header.size() && ascii::is_wsp(header.at(end))) end = header.find('\n', end) + 1;
     const auto name = ascii::trim(std::string_view{header}.substr(at, name_end - at));
     for (Field& field : fields) {
-      if (!ascii::iequals(name, field.name)) continue;
+      if (!is_field || !ascii::iequals(name, field.name)) continue;
       std::string line;
       if (!field.value.empty() && !field.is_written) {
         line = std::string(field.name) + ": " + field.value + line_end;

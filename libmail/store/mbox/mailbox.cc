@@ -147,6 +147,13 @@ Result<void> MboxMailbox::refresh() {
 }
 
 Result<void> MboxMailbox::forget_all() {
+  // A file that was removed is an empty mailbox. A directory that is not there is a disk that is
+  // not mounted: the messages and their UIDs will be back.
+  const std::string directory = parent_directory(path_);
+  if (!state().messages.empty() && !sys::exists(directory)) {
+    return fail(Errc::Unavailable, "Mailbox directory is missing",
+                log::escape(directory) + " is missing, mail was in it");
+  }
   found_.clear();
   by_uid_.clear();
   has_looked_ = false;

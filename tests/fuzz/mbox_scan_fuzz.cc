@@ -1,0 +1,75 @@
+// An mbox of any octets: places ascend, sizes are what they say, and reading from any message on
+// gives the same as reading from the start.
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "libmail/base/sys.h"
+#include "libmail/message/line_ends.h"
+#include "libmail/store/mbox/scanner.h"
+#include "libmail/store/message_source.h"
+
+namespace {
+
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+class StringReader final : public mail::store::MessageReader {
+ public:
+  explicit StringReader(std::string_view octets) : octets_(octets) {}
+  [[nodiscard]] std::uint64_t size() const override { return octets_.size(); }
+  mail::Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
+    if (offset >= octets_.size()) return std::size_t{0};
+    return octets_.substr(static_cast<std::size_t>(offset)).copy(into.data(), into.size());
+  }
+
+ private:
+  std::string_view octets_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input{reinterpret_cast<const char*>(data), size};
+  const mail::FileDescriptor fd{::memfd_create("mbox", MFD_CLOEXEC)};
+  check(mail::sys::write_all(fd, input).has_value());
+  mail::store::mbox::ScanOptions options;
+  options.want_body_hash = true;
+  options.id = "Q1";
+  const auto whole = mail::store::mbox::scan(fd, 0, size, options).value();
+  std::uint64_t at = 0;
+  for (const auto& found : whole.messages) {
+    check(found.from >= at && found.from < found.content && found.content <= found.header_end);
+    check(found.header_end <= found.end && found.end <= found.next && found.next <= size);
+    check(input.substr(found.from, 5) == "From ");
+    at = found.next;
+    // The wire size: CRLF line ends, bookkeeping left out.
+    const auto content = input.substr(found.content, found.end - found.content);
+    StringReader reader{content};
+    std::string shown;
+    std::uint64_t begin = 0;
+    const auto fields = mail::store::find_bookkeeping_fields(reader).value();
+    for (const auto& hidden : fields) {
+      check(hidden.begin >= begin && hidden.begin < hidden.end && hidden.end <= content.size());
+      shown += content.substr(begin, hidden.begin - begin);
+      begin = hidden.end;
+    }
+    shown += content.substr(begin);
+    check(found.has_bookkeeping == (begin != 0));
+    check(mail::message::to_crlf(shown).size() == found.size);
+  }
+  if (!whole.messages.empty()) check(at == size);
+  if (whole.messages.size() > 1) {
+    const auto& last = whole.messages.back();
+    const auto rest = mail::store::mbox::scan(fd, last.from, size, options).value();
+    check(rest.messages.size() == 1 && rest.messages.front().key == last.key);
+    check(rest.messages.front().size == last.size && rest.messages.front().end == last.end);
+  }
+  // A hole anywhere is read as if it were not there.
+  options.holes = {{size / 3, size / 2}};
+  static_cast<void>(mail::store::mbox::scan(fd, 0, size, options).value());
+  return 0;
+}
