@@ -170,12 +170,14 @@ class Runner {
   void start(relay::Job job) {
     int in[2] = {-1, -1};
     int out[2] = {-1, -1};
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) {
-      log::error(sys::error_from_errno(errno, "pipe", "worker").log_text);
+    const bool made = ::pipe2(in, O_CLOEXEC) == 0 && ::pipe2(out, O_CLOEXEC) == 0;
+    const int error_number = errno;
+    FileDescriptor in_read(in[0]), in_write(in[1]), out_read(out[0]), out_write(out[1]);
+    if (!made) {
+      log::error(sys::error_from_errno(error_number, "pipe", "worker").log_text);
       schedule_.ended(job, sending_.clock.now());
       return;
     }
-    FileDescriptor in_read(in[0]), in_write(in[1]), out_read(out[0]), out_write(out[1]);
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::dup2(in_read.get(), STDIN_FILENO);
@@ -233,7 +235,7 @@ class Runner {
     for (std::size_t end = 0; (end = worker.unread.find('\n')) != std::string::npos;) {
       const auto line = relay::parse_result(std::string_view(worker.unread).substr(0, end));
       if (line)
-        schedule_.took(*line, sending_.clock.now());
+        schedule_.took(*line, worker.job, sending_.clock.now());
       else
         log::error(line.error().log_text);
       worker.unread.erase(0, end + 1);

@@ -1,7 +1,9 @@
 #include "libmail/relay/attempt.h"
 
 #include <algorithm>
+#include <map>
 
+#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/message/header_section.h"
@@ -29,71 +31,61 @@ struct Fate {
   Outcome outcome = Outcome::Deferred;
   EnhancedStatus status{4, 0, 0};
   std::string text;
+  std::string reply;  // the remote server's own words, if it was one
 };
 
 class Attempt {
  public:
-  Attempt(World& world, queue::Item& item, std::string relay_text)
-      : world_(world), item_(item), relay_text_(std::move(relay_text)), began_(world.clock.now()) {}
+  Attempt(World& world, queue::Item& item, std::string destination, std::string relay_text)
+      : world_(world),
+        item_(item),
+        destination_(std::move(destination)),
+        relay_text_(std::move(relay_text)),
+        began_(world.clock.now()) {}
 
-  [[nodiscard]] std::vector<std::size_t> pending_for(const std::string& destination) const {
+  // The recipients that wait for this destination.
+  [[nodiscard]] std::vector<std::size_t> pending() const {
     std::vector<std::size_t> indexes;
     const auto& recipients = item_.envelope().recipients;
     for (std::size_t i = 0; i < recipients.size(); ++i) {
       if (recipients.at(i).state != RecipientState::Pending) continue;
-      if (destination_of(recipients.at(i), world_.settings) == destination) indexes.push_back(i);
+      if (destination_of(recipients.at(i), world_.settings) == destination_) indexes.push_back(i);
     }
     return indexes;
   }
 
-  Result<AttemptResult> send(const std::vector<std::size_t>& indexes, Client& client) {
+  Result<AttemptResult> send(Client& client) {
     Message message;
     const auto& envelope = item_.envelope();
     message.size = envelope.size;
     message.smtputf8 = envelope.smtputf8;
     message.body_8bit = envelope.body_8bit;
     message.read = [this](std::uint64_t offset) { return item_.read_message(offset, kBlock); };
-    // One transaction for each envelope sender: an owner-alias has another.
-    std::vector<std::size_t> rest = indexes;
-    while (!rest.empty()) {
-      const std::string sender = sender_of(rest.front());
-      std::vector<std::size_t> group;
-      std::copy_if(rest.begin(), rest.end(), std::back_inserter(group),
-                   [&](std::size_t i) { return sender_of(i) == sender; });
-      rest.erase(std::remove_if(rest.begin(), rest.end(),
-                                [&](std::size_t i) { return sender_of(i) == sender; }),
-                 rest.end());
-      message.reverse_path = sender;
+    for (const auto& group : group_for_transactions(pending())) {
+      message.reverse_path = sender_of(group.front());
       message.recipients.clear();
-      for (const auto index : group)
-        message.recipients.push_back(envelope.recipients.at(index).target.empty()
-                                         ? envelope.recipients.at(index).address
-                                         : envelope.recipients.at(index).target);
-      if (!client.is_open()) {
-        for (const auto index : group)
-          fates_.push_back({index, Outcome::Deferred, {4, 4, 2}, "lost connection"});
-        continue;
-      }
+      for (const auto index : group) message.recipients.push_back(remote_address(index));
       const auto results = client.send(message);
       for (std::size_t i = 0; i < group.size(); ++i) {
-        fates_.push_back(
-            {group.at(i), results.at(i).outcome, results.at(i).status, results.at(i).text});
+        const auto& one = results.at(i);
+        fates_.push_back({group.at(i), one.outcome, one.status, one.text, one.reply});
       }
     }
-    auto result = finish();
-    if (result && !client.is_open()) result->is_unreachable = true;
-    return result;
-  }
-
-  Result<AttemptResult> deliver(const std::vector<std::size_t>& indexes) {
-    const auto message = TRY(item_.message());
-    for (const auto index : indexes) TRY(deliver_one(index, message));
     return finish();
   }
 
-  Result<AttemptResult> give_all(const std::vector<std::size_t>& indexes, Outcome outcome,
-                                 const Error& why) {
-    for (const auto index : indexes) fates_.push_back({index, outcome, why.status, why.log_text});
+  Result<AttemptResult> deliver() {
+    const auto indexes = pending();
+    if (indexes.empty()) return finish();
+    const auto message = TRY(item_.message());
+    for (const auto index : indexes) deliver_one(index, message);
+    return finish();
+  }
+
+  Result<AttemptResult> give_all(Outcome outcome, const Error& why) {
+    for (const auto index : pending()) {
+      fates_.push_back({index, outcome, why.status, why.log_text, {}});
+    }
     return finish();
   }
 
@@ -103,7 +95,28 @@ class Attempt {
     return owner.empty() ? item_.envelope().reverse_path : owner;
   }
 
-  Result<void> deliver_one(std::size_t index, const FileDescriptor& message) {
+  [[nodiscard]] const std::string& remote_address(std::size_t index) const {
+    const auto& recipient = item_.envelope().recipients.at(index);
+    return recipient.target.empty() ? recipient.address : recipient.target;
+  }
+
+  // One transaction for each envelope sender (an owner-alias has another), of bounded size.
+  [[nodiscard]] std::vector<std::vector<std::size_t>> group_for_transactions(
+      const std::vector<std::size_t>& indexes) const {
+    std::vector<std::vector<std::size_t>> groups;
+    std::map<std::string, std::size_t> open;  // by sender: the group that has room
+    for (const auto index : indexes) {
+      const auto [found, is_new] = open.try_emplace(sender_of(index), groups.size());
+      if (!is_new && groups.at(found->second).size() >= world_.settings.recipient_limit) {
+        found->second = groups.size();
+      }
+      if (found->second == groups.size()) groups.emplace_back();
+      groups.at(found->second).push_back(index);
+    }
+    return groups;
+  }
+
+  void deliver_one(std::size_t index, const FileDescriptor& message) {
     const auto& recipient = item_.envelope().recipients.at(index);
     const auto kind = alias::kind_from_string(recipient.kind);
     local::Delivery delivery;
@@ -120,7 +133,7 @@ class Attempt {
     delivery.arrived_microseconds =
         static_cast<std::uint64_t>(item_.envelope().arrived.time_since_epoch().count());
     const auto verdict = world_.local.deliver(delivery, message, [] { return true; });
-    Fate fate{index, Outcome::Deferred, verdict.status, verdict.text};
+    Fate fate{index, Outcome::Deferred, verdict.status, verdict.text, {}};
     switch (verdict.answer) {
       case local::Answer::Ok:
         fate.outcome = Outcome::Sent;
@@ -128,7 +141,13 @@ class Attempt {
         fate.text = "delivered to mailbox";
         break;
       case local::Answer::Forwarded:
-        TRY(forward(index, verdict));
+        // What was stored or sent before it in this attempt keeps its mark.
+        if (const auto queued = forward(index, verdict); !queued) {
+          log::error(item_.envelope().id.value + ": no forward yet: " + queued.error().log_text);
+          fate.status = {4, 3, 0};
+          fate.text = "forward cannot be queued";
+          break;
+        }
         if (verdict.status.cls ==
             5) {  // one of several targets failed for good: told to the sender
           fate.outcome = Outcome::Failed;
@@ -157,7 +176,6 @@ class Attempt {
         if (fate.text.empty()) fate.text = "mailbox unavailable";
     }
     fates_.push_back(std::move(fate));
-    return {};
   }
 
   // The forward's own queue file, durable before the parent's mark; found again by its fixed name
@@ -225,9 +243,35 @@ class Attempt {
     return {};
   }
 
-  Result<void> report(ReportKind kind, const std::vector<Fate>& fates) {
+  // One report for each sender; what could not be reported stays pending, so that the next attempt
+  // does it, and costs the others nothing.
+  void report_all(ReportKind kind, const std::vector<Fate*>& fates) {
+    std::map<std::string, std::vector<Fate*>> by_sender;
+    for (auto* fate : fates) by_sender[sender_of(fate->index)].push_back(fate);
+    for (const auto& [sender, group] : by_sender) {
+      const auto made = report(kind, sender, group);
+      if (made) continue;
+      log::error(item_.envelope().id.value + ": no report yet: " + made.error().log_text);
+      if (kind == ReportKind::Delay) continue;
+      for (auto* fate : group) fate->outcome = Outcome::Deferred;
+    }
+  }
+
+  [[nodiscard]] queue::QueueId report_id(ReportKind kind, const std::string& sender,
+                                         std::size_t first_index) const {
     const auto& envelope = item_.envelope();
-    if (fates.empty()) return {};
+    if (kind == ReportKind::Failure) return queue::bounce_id(envelope.id, first_index);
+    queue::QueueId id = queue::warning_id(envelope.id);
+    if (sender == envelope.reverse_path) return id;
+    // Once per owner too: by its first recipient, whatever became of that one.
+    std::size_t index = 0;
+    while (sender_of(index) != sender) ++index;
+    id.value += std::to_string(index);
+    return id;
+  }
+
+  Result<void> report(ReportKind kind, const std::string& sender, const std::vector<Fate*>& fates) {
+    const auto& envelope = item_.envelope();
     if (envelope.reverse_path.empty()) {
       // Never a report about a report (RFC 5321 section 6.1); the log has it.
       if (kind == ReportKind::Failure) {
@@ -235,29 +279,36 @@ class Attempt {
       }
       return {};
     }
-    std::vector<ReportedRecipient> recipients;
-    for (const auto& fate : fates) {
-      const auto& recipient = envelope.recipients.at(fate.index);
-      recipients.push_back(
+    const queue::QueueId id = report_id(kind, sender, fates.front()->index);
+    if (TRY(world_.queue.exists(id))) return world_.queue.settle();
+    Report made{kind, id, envelope, sender};
+    for (const auto* fate : fates) {
+      const auto& recipient = envelope.recipients.at(fate->index);
+      made.recipients.push_back(
           {recipient.original_to.empty() ? recipient.address : recipient.original_to,
-           recipient.address, fate.status, fate.text, relay_text_ == "local" ? "" : remote_name()});
+           recipient.kind == "remote" ? remote_address(fate->index) : recipient.address,
+           fate->status, fate->text, fate->reply, fate->reply.empty() ? "" : remote_name()});
     }
     const std::string head = TRY(item_.read_message(0, kReturnedHeader));
-    const auto header = message::HeaderSection::parse(head);
+    made.original_header = message::HeaderSection::parse(head).octets();
+    made.myhostname = world_.settings.myhostname;
+    made.now = world_.clock.now();
+    made.lifetime = world_.queue_settings.maximal_queue_lifetime;
+    const std::string text = make_report(made);
     queue::Envelope child;
-    child.id = kind == ReportKind::Failure ? queue::bounce_id(envelope.id, fates.front().index)
-                                           : queue::warning_id(envelope.id);
-    child.parent = envelope.id.value + ':' + std::to_string(fates.front().index);
+    child.id = id;
+    child.parent = envelope.id.value + ':' + std::to_string(fates.front()->index);
     child.client = "localhost";
     child.arrived = world_.clock.now();
-    TRY(add_recipient(envelope.reverse_path, envelope.reverse_path, child));
-    const std::string text = make_report(kind, envelope, recipients, std::string(header.octets()),
-                                         world_.settings.myhostname, world_.clock.now(),
-                                         world_.queue_settings.maximal_queue_lifetime);
+    child.body_8bit = std::any_of(text.begin(), text.end(), ascii::is_8bit);
+    child.smtputf8 = std::any_of(sender.begin(), sender.end(), ascii::is_8bit);
+    TRY(add_recipient(sender, sender, child));
+    if (child.recipients.empty()) return {};
+    TRY(commit_child(std::move(child), {}, false, text));
     log::info(envelope.id.value + ": sender " +
               (kind == ReportKind::Failure ? "non-delivery" : "delay") +
-              " notification: " + child.id.value);
-    return commit_child(std::move(child), {}, false, text);
+              " notification: " + id.value);
+    return {};
   }
 
   [[nodiscard]] std::string remote_name() const {
@@ -286,8 +337,8 @@ class Attempt {
     const auto lifetime = envelope.reverse_path.empty()
                               ? world_.queue_settings.bounce_queue_lifetime
                               : world_.queue_settings.maximal_queue_lifetime;
-    std::vector<Fate> failed;
-    std::vector<Fate> waiting;
+    std::vector<Fate*> failed;
+    std::vector<Fate*> waiting;
     for (auto& fate : fates_) {
       log_fate(fate);
       if (fate.outcome != Outcome::Sent && fate.outcome != Outcome::Failed) {
@@ -298,16 +349,35 @@ class Attempt {
           fate.status = {5, 4, 7};  // RFC 3463: delivery time expired
           fate.text = "delivery time expired; last: " + fate.text;
         } else {
-          waiting.push_back(fate);
+          waiting.push_back(&fate);
         }
       }
-      if (fate.outcome == Outcome::Failed) failed.push_back(fate);
+      if (fate.outcome == Outcome::Failed) failed.push_back(&fate);
     }
-    TRY(report(ReportKind::Failure, failed));
+    report_all(ReportKind::Failure, failed);
     const auto warn_after = world_.queue_settings.delay_warning_time;
-    if (!waiting.empty() && warn_after.count() > 0 && age >= warn_after) {
-      TRY(report(ReportKind::Delay, waiting));
+    if (warn_after.count() > 0 && age >= warn_after) report_all(ReportKind::Delay, waiting);
+    TRY(mark());
+    AttemptResult result;
+    if (!envelope.has_pending()) {
+      TRY(item_.remove());
+      log::info(envelope.id.value + ": removed");
+      result.removed = true;
+      return result;
     }
+    result.destination_done = pending().empty();
+    if (result.destination_done) return result;  // the time to try again is the others'
+    result.next_try = next_try_of(envelope, world_.queue_settings, now);
+    // An unknown outcome is tried again later than a plain failure (RFC 1047; D9).
+    result.outcome_unknown = std::any_of(fates_.begin(), fates_.end(), [](const Fate& fate) {
+      return fate.outcome == Outcome::Unknown;
+    });
+    if (result.outcome_unknown) result.next_try += world_.queue_settings.minimal_backoff_time;
+    TRY(item_.defer(result.next_try));
+    return result;
+  }
+
+  Result<void> mark() {
     std::vector<queue::Item::Mark> marks;
     for (const auto& fate : fates_) {
       marks.push_back({fate.index,
@@ -316,26 +386,13 @@ class Attempt {
                                                          : RecipientState::Pending,
                        fate.status, fate.text});
     }
-    TRY(item_.mark(marks));
-    AttemptResult result;
-    if (!item_.envelope().has_pending()) {
-      TRY(item_.remove());
-      log::info(envelope.id.value + ": removed");
-      result.removed = true;
-      return result;
-    }
-    result.next_try = next_try_of(envelope, world_.queue_settings, now);
-    // An unknown outcome is tried again later than a plain failure (RFC 1047; D9).
-    if (std::any_of(fates_.begin(), fates_.end(),
-                    [](const Fate& fate) { return fate.outcome == Outcome::Unknown; })) {
-      result.next_try += world_.queue_settings.minimal_backoff_time;
-    }
-    TRY(item_.defer(result.next_try));
-    return result;
+    if (marks.empty()) return {};
+    return item_.mark(marks);
   }
 
   World& world_;
   queue::Item& item_;
+  std::string destination_;
   std::string relay_text_;
   WallTime began_;
   std::vector<Fate> fates_;
@@ -356,19 +413,14 @@ WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& set
 
 Result<AttemptResult> attempt(World& world, queue::Item& item, const std::string& destination,
                               Client* client, const std::string& relay_text) {
-  Attempt one(world, item, relay_text);
-  const auto indexes = one.pending_for(destination);
-  return client == nullptr ? one.deliver(indexes) : one.send(indexes, *client);
+  Attempt one(world, item, destination, relay_text);
+  return client == nullptr ? one.deliver() : one.send(*client);
 }
 
 Result<AttemptResult> note_unreachable(World& world, queue::Item& item,
                                        const std::string& destination, const Error& why) {
-  Attempt one(world, item, "none");
-  const bool final = why.is_permanent();
-  auto result =
-      one.give_all(one.pending_for(destination), final ? Outcome::Failed : Outcome::Deferred, why);
-  if (result) result->is_unreachable = !final;
-  return result;
+  Attempt one(world, item, destination, "none");
+  return one.give_all(why.is_permanent() ? Outcome::Failed : Outcome::Deferred, why);
 }
 
 }  // namespace mail::relay

@@ -38,9 +38,10 @@ WallTime next_try_of(const queue::Envelope& envelope, const queue::Settings& set
                      WallTime now);
 
 struct AttemptResult {
-  bool removed = false;         // nothing is left of it
-  WallTime next_try{};          // else
-  bool is_unreachable = false;  // the connection broke: the destination may be down
+  bool removed = false;           // nothing is left of it
+  bool destination_done = false;  // nothing is left for this destination
+  bool outcome_unknown = false;   // it may have been delivered (RFC 1047)
+  WallTime next_try{};            // where something is left
 };
 
 // Tries the recipients of `destination`. `client`: connected and greeted, `relay_text` names it

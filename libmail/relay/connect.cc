@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "libmail/net/network.h"
+#include "libmail/net/signals.h"
 
 namespace mail::relay {
 
@@ -28,12 +30,19 @@ Result<FileDescriptor> connect_to(const Host& host, std::chrono::milliseconds ti
   if (::connect(socket.get(), reinterpret_cast<::sockaddr*>(&storage), size) == 0) return socket;
   if (errno != EINPROGRESS) return refuse(errno);
   ::pollfd one{socket.get(), POLLOUT, 0};
-  const int ready = ::poll(&one, 1, static_cast<int>(timeout.count()));
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  int ready = -1;
+  do {  // no signal but our end ends the attempt
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    ready = ::poll(&one, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+  } while (ready < 0 && errno == EINTR && !net::termination_requested());
+  if (ready < 0) return refuse(errno);
   if (ready == 0) return refuse(ETIMEDOUT);
   int error_number = 0;
   ::socklen_t length = sizeof error_number;
   ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error_number, &length);
-  if (ready < 0 || error_number != 0) return refuse(error_number != 0 ? error_number : errno);
+  if (error_number != 0) return refuse(error_number);
   return socket;
 }
 

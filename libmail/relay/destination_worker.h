@@ -2,8 +2,9 @@
 // (docs/worker-protocol.md). One worker serves one destination over one connection at a time.
 //
 //   job:     DESTINATION SP QUEUE-ID[,QUEUE-ID...] LF
-//   results: removed ID | pending ID NEXT-TRY-MICROSECONDS | gone ID      one for each id
-//            up DESTINATION | down DESTINATION REASON                     once for each job, last
+//   results: removed ID | done ID | gone ID | pending ID NEXT-TRY-MICROSECONDS [unknown]   of each
+//   id
+//            up DESTINATION | down DESTINATION REASON             last, where it was tried
 #pragma once
 
 #include <functional>
@@ -25,10 +26,18 @@ std::string format_job(const Job& job);
 Result<Job> parse_job(std::string_view line);  // without LF
 
 struct ResultLine {
-  enum class Kind : std::uint8_t { Removed, Pending, Gone, Up, Down } kind = Kind::Gone;
-  std::string subject;  // id or destination
-  WallTime next_try{};  // Pending
-  std::string reason;   // Down
+  enum class Kind : std::uint8_t {
+    Removed,  // from the queue
+    Done,     // nothing of it waits for this destination, but for others
+    Pending,
+    Gone,
+    Up,
+    Down
+  } kind = Kind::Gone;
+  std::string subject;      // id or destination
+  WallTime next_try{};      // Pending
+  bool is_unknown = false;  // Pending: it may have been delivered (RFC 1047)
+  std::string reason;       // Down
 };
 std::string format_result(const ResultLine& line);
 Result<ResultLine> parse_result(std::string_view line);

@@ -2,8 +2,11 @@
 // S10). Pure: told of messages, results and time, it says which jobs to start. A view that can be
 // rebuilt.
 //
-// A destination that is down is probed with one message at a time, after probe_first, doubling to
-// probe_last; when it answers, all its mail is due at once, whatever its own time to try again.
+// A destination that is down is probed over one connection at a time, after probe_first, doubling
+// to probe_last; when it answers, all its mail is due at once, whatever its own time to try again.
+// A probe takes one message, and those whose own time has come: they note the failure without a
+// connection of their own, and age (warnings, end of their lifetime). A message whose last outcome
+// is not known (RFC 1047) waits for its own time in any case.
 #pragma once
 
 #include <map>
@@ -42,7 +45,8 @@ class Schedule {
 
   // The next job to start now, if any.
   std::optional<Job> next_job(WallTime now);
-  void took(const ResultLine& line, WallTime now);
+  // What the worker that does `job` says.
+  void took(const ResultLine& line, const Job& job, WallTime now);
   // A worker ended (or died) with what it had not answered.
   void ended(const Job& job, WallTime now);
   // When next_job() may have something without further news; nothing: only news helps.
@@ -51,17 +55,21 @@ class Schedule {
   void flush(WallTime now);
 
  private:
-  struct Message {
-    std::map<std::string, WallTime> due;  // by destination
-    std::set<std::string> running;
+  struct Wait {  // of a message for one destination
+    WallTime due{};
+    bool is_held = false;  // outcome unknown
+    bool is_running = false;
   };
+  using Message = std::map<std::string, Wait>;  // by destination
   struct Destination {
     bool is_down = false;
     std::chrono::seconds probe_delay{0};
     WallTime probe_at{};
     std::size_t running = 0;
   };
-  [[nodiscard]] std::size_t limit_of(const std::string& destination) const;
+  [[nodiscard]] bool is_full(const std::string& destination) const;
+  // When this message may be tried there, if nothing else stands against it.
+  [[nodiscard]] WallTime ready_at(const Message& message, const std::string& destination) const;
 
   const queue::Settings& settings_;
   ScheduleLimits limits_;
