@@ -188,12 +188,12 @@ void do_job(World& world, dns::Resolver& resolver, const Job& job,
       continue;
     }
     if (!local && !unreachable && !(connection && connection->client->is_open())) {
+      connection.reset();  // never two at once: servers count them
       auto opened = open_connection(world, resolver, job.destination);
       if (opened) {
         connection.emplace(*std::move(opened));
         answered = true;
       } else {
-        connection.reset();
         unreachable = opened.error();
       }
     }
