@@ -3,6 +3,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cmd/common/cli.h"
@@ -10,6 +11,7 @@
 #include "cmd/smtp-send/listing.h"
 #include "cmd/smtp-send/runner.h"
 #include "cmd/smtp-send/setup.h"
+#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/net/descriptor_transport.h"
@@ -55,12 +57,58 @@ Result<int> work(Sending& sending, const dns::Settings& dns_settings) {
   }
 }
 
+const char* word_of(relay::Outcome outcome) {
+  switch (outcome) {
+    case relay::Outcome::Sent:
+      return "sent";
+    case relay::Outcome::Failed:
+      return "failed";
+    case relay::Outcome::Unknown:
+      return "unknown";
+    case relay::Outcome::Deferred:
+      break;
+  }
+  return "deferred";
+}
+
+// The first host of the destination that greets gets the message.
+std::vector<relay::RecipientResult> try_hosts(const std::string& destination,
+                                              const relay::Message& message,
+                                              const relay::Settings& settings,
+                                              dns::Resolver& resolver) {
+  const auto all = [&](const Error& error) {
+    const auto outcome = error.is_permanent() ? relay::Outcome::Failed : relay::Outcome::Deferred;
+    return std::vector<relay::RecipientResult>(message.recipients.size(),
+                                               {outcome, error.status, error.log_text, {}});
+  };
+  const auto hosts = relay::find_hosts(destination, settings, resolver,
+                                       [](std::size_t) { return std::size_t{0}; });
+  if (!hosts) return all(hosts.error());
+  const SystemClock clock;
+  Error last = make_error(Errc::Unavailable, "no host to try");
+  for (const auto& host : *hosts) {
+    const auto socket = relay::connect_to(host, settings.connect_timeout);
+    if (!socket) {
+      last = socket.error();
+      continue;
+    }
+    net::DescriptorTransport io(socket->get(), socket->get(), {});
+    relay::Client client(io, settings, clock);
+    if (const auto greeted = client.greet(); !greeted) {
+      last = greeted.error();
+      continue;
+    }
+    auto results = client.send(message);
+    client.quit();
+    return results;
+  }
+  return all(last);
+}
+
 // smtp-send HOST RECIPIENT...: the message on descriptor 0, a result line for each recipient on 1.
 Result<int> send_one(const config::Configuration& config, const Options& options) {
   const auto settings = relay_settings(config);
   const auto resolver = TRY(dns::open_resolver(dns_settings(config)));
-  const SystemClock clock;
-  std::string octets;
   const FileDescriptor in(::dup(STDIN_FILENO));
   char buffer[65536];
   // It may come from a pipe: kept in an unnamed file, so that no message is too large for memory.
@@ -74,44 +122,22 @@ Result<int> send_one(const config::Configuration& config, const Options& options
     if (got == 0) break;
     TRY(sys::write_all(file, {buffer, got}));
     message.size += got;
+    message.body_8bit = message.body_8bit || std::any_of(buffer, buffer + got, ascii::is_8bit);
   }
   message.reverse_path = options.sender;
   message.recipients.assign(options.words.begin() + 1, options.words.end());
-  message.body_8bit = true;
   message.read = [&](std::uint64_t offset) { return sys::pread_all(file, offset, sizeof buffer); };
-  const auto hosts = TRY(relay::find_hosts(options.words.front(), settings, *resolver,
-                                           [](std::size_t) { return std::size_t{0}; }));
-  Error last = make_error(Errc::Unavailable, "no host to try");
-  for (const auto& host : hosts) {
-    auto socket = relay::connect_to(host, settings.connect_timeout);
-    if (!socket) {
-      last = socket.error();
-      continue;
-    }
-    net::DescriptorTransport io(socket->get(), socket->get(), {});
-    relay::Client client(io, settings, clock);
-    if (const auto greeted = client.greet(); !greeted) {
-      last = greeted.error();
-      continue;
-    }
-    const auto results = client.send(message);
-    client.quit();
-    int status = 0;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const auto& result = results.at(i);
-      const bool sent = result.outcome == relay::Outcome::Sent;
-      const bool failed = result.outcome == relay::Outcome::Failed;
-      std::printf("%s %s %s %s\n",
-                  sent     ? "sent"
-                  : failed ? "failed"
-                           : "deferred",
-                  message.recipients.at(i).c_str(), to_string(result.status).c_str(),
-                  log::escape(result.text, 500).c_str());
-      if (!sent && status != EX_TEMPFAIL) status = failed ? EX_UNAVAILABLE : EX_TEMPFAIL;
-    }
-    return status;
+  const auto results = try_hosts(options.words.front(), message, settings, *resolver);
+  int status = 0;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto& result = results.at(i);
+    std::printf("%s %s %s %s\n", word_of(result.outcome),
+                log::escape(message.recipients.at(i), 1000).c_str(),
+                to_string(result.status).c_str(), log::escape(result.text, 500).c_str());
+    if (result.outcome == relay::Outcome::Sent || status == EX_TEMPFAIL) continue;
+    status = result.outcome == relay::Outcome::Failed ? EX_UNAVAILABLE : EX_TEMPFAIL;
   }
-  return fail(std::move(last));
+  return status;
 }
 
 Result<int> list(const config::Configuration& config, const Options& options) {
@@ -139,6 +165,11 @@ Result<int> remove(const config::Configuration& config, const Options& options) 
   return 0;
 }
 
+int refuse_usage(std::string_view why) {
+  log::error(why);
+  return EX_USAGE;
+}
+
 Result<int> run(const Options& options, std::vector<std::string> argv) {
   net::install_signal_handlers();
   const auto config = TRY(config::load_or_fail(options.config_paths));
@@ -151,11 +182,11 @@ Result<int> run(const Options& options, std::vector<std::string> argv) {
   if (!options.remove.empty()) return remove(config, options);
   if (options.flush && request_flush(queue_settings(config).notify_socket)) return 0;
   if (!options.words.empty()) {
-    if (options.words.size() < 2) return fail(Errc::Syntax, "name the recipients behind the host");
+    if (options.words.size() < 2) return refuse_usage("name the recipients behind the host");
     return send_one(config, options);
   }
   if (!options.queue && !options.worker && !options.flush)
-    return fail(Errc::Syntax, "nothing to do: --queue, --list or HOST RECIPIENT...");
+    return refuse_usage("nothing to do: --queue, --list or HOST RECIPIENT...");
   const auto sending = TRY(open_sending(config));
   if (options.worker) return work(*sending, dns_settings(config));
   RunnerOptions runner;
