@@ -31,7 +31,8 @@ struct Fate {
   Outcome outcome = Outcome::Deferred;
   EnhancedStatus status{4, 0, 0};
   std::string text;
-  std::string reply;  // the remote server's own words, if it was one
+  std::string reply;       // the remote server's own words, if it was one
+  bool is_logged = false;  // by deliver
 };
 
 class Attempt {
@@ -68,7 +69,7 @@ class Attempt {
       const auto results = client.send(message);
       for (std::size_t i = 0; i < group.size(); ++i) {
         const auto& one = results.at(i);
-        fates_.push_back({group.at(i), one.outcome, one.status, one.text, one.reply});
+        fates_.push_back({group.at(i), one.outcome, one.status, one.text, one.reply, false});
       }
     }
     return finish();
@@ -84,7 +85,7 @@ class Attempt {
 
   Result<AttemptResult> give_all(Outcome outcome, const Error& why) {
     for (const auto index : pending()) {
-      fates_.push_back({index, outcome, why.status, why.log_text, {}});
+      fates_.push_back({index, outcome, why.status, why.log_text, {}, false});
     }
     return finish();
   }
@@ -133,12 +134,13 @@ class Attempt {
     delivery.arrived_microseconds =
         static_cast<std::uint64_t>(item_.envelope().arrived.time_since_epoch().count());
     const auto verdict = world_.local.deliver(delivery, message, [] { return true; });
-    Fate fate{index, Outcome::Deferred, verdict.status, verdict.text, {}};
+    Fate fate{index, Outcome::Deferred, verdict.status, verdict.text, {}, false};
     switch (verdict.answer) {
       case local::Answer::Ok:
         fate.outcome = Outcome::Sent;
         fate.status = {2, 0, 0};
         fate.text = "delivered to mailbox";
+        fate.is_logged = true;
         break;
       case local::Answer::Forwarded:
         // What was stored or sent before it in this attempt keeps its mark.
@@ -156,6 +158,7 @@ class Attempt {
         fate.outcome = Outcome::Sent;
         fate.status = {2, 0, 0};
         fate.text = "forwarded as " + queue::forward_id(item_.envelope().id, index).value;
+        fate.is_logged = true;
         break;
       case local::Answer::Unknown:
         fate.outcome = Outcome::Failed;
@@ -340,7 +343,7 @@ class Attempt {
     std::vector<Fate*> failed;
     std::vector<Fate*> waiting;
     for (auto& fate : fates_) {
-      log_fate(fate);
+      if (!fate.is_logged) log_fate(fate);
       if (fate.outcome != Outcome::Sent && fate.outcome != Outcome::Failed) {
         if (age >= lifetime) {
           log::info(envelope.id.value + ": from=<" + log::escape(envelope.reverse_path) +
