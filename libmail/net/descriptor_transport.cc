@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <ctime>
+#include <span>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
@@ -18,12 +21,34 @@
 namespace mail::net {
 namespace {
 
-// Milliseconds for poll(2), rounded up so that a deadline is never missed by a spin.
-int poll_timeout(MonotonicTime deadline) {
+// Time for ppoll(2), rounded up so that a deadline is never missed by a spin.
+::timespec poll_timeout(MonotonicTime deadline) {
   const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  if (left.count() <= 0) return 0;
-  return left.count() > 3'600'000 ? 3'600'000 : static_cast<int>(left.count());
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now())
+          .count();
+  if (left <= 0) return {0, 0};
+  if (left > 3'600'000) return {3600, 0};
+  return {static_cast<std::time_t>(left / 1000), static_cast<long>(left % 1000 * 1'000'000)};
+}
+
+// poll(2) which a SIGTERM ends, one too that came after the caller's last look: it is let in only
+// while we sleep. Without that such a session would sleep on to its deadline.
+int poll_until(std::span<pollfd> descriptors, MonotonicTime deadline) {
+  ::sigset_t terminate;
+  ::sigset_t before;
+  ::sigemptyset(&terminate);
+  ::sigaddset(&terminate, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &terminate, &before);
+  int ready = -1;
+  int error_number = EINTR;
+  if (!termination_requested()) {
+    const auto timeout = poll_timeout(deadline);
+    ready = ::ppoll(descriptors.data(), descriptors.size(), &timeout, &before);
+    error_number = errno;
+  }
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  errno = error_number;
+  return ready;
 }
 
 Error timed_out() { return make_error(Errc::Timeout, "Timed out"); }
@@ -69,12 +94,15 @@ DescriptorTransport::~DescriptorTransport() {
 
 Result<void> DescriptorTransport::wait_for(int fd, short events, MonotonicTime deadline) {
   for (;;) {
-    if (termination_requested() && (events & POLLIN) != 0) return fail(interrupted());
     pollfd one{fd, events, 0};
-    const int ready = ::poll(&one, 1, poll_timeout(deadline));
+    // What is being written is written to its end; the farewell comes behind it.
+    const bool is_reading = (events & POLLIN) != 0;
+    const auto timeout = poll_timeout(deadline);
+    const int ready =
+        is_reading ? poll_until({&one, 1}, deadline) : ::ppoll(&one, 1, &timeout, nullptr);
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail(sys::error_from_errno(errno, "poll", "peer"));
-    if (ready < 0 && termination_requested()) return fail(interrupted());
+    if (ready < 0 && is_reading && termination_requested()) return fail(interrupted());
     if (std::chrono::steady_clock::now() >= deadline) return fail(timed_out());
   }
 }
@@ -132,7 +160,7 @@ Result<Woken> DescriptorTransport::wait(int event_fd, MonotonicTime until) {
   if (!unread_.empty() || (tls_ && tls_->has_pending())) return Woken::Input;
   for (;;) {
     pollfd both[2] = {{read_fd_, POLLIN, 0}, {event_fd, POLLIN, 0}};
-    const int ready = ::poll(both, event_fd >= 0 ? 2 : 1, poll_timeout(until));
+    const int ready = poll_until({both, event_fd >= 0 ? 2U : 1U}, until);
     if (ready > 0) return both[0].revents != 0 ? Woken::Input : Woken::Event;
     if (ready < 0 && errno != EINTR) return fail(sys::error_from_errno(errno, "poll", "peer"));
     if (termination_requested() || std::chrono::steady_clock::now() >= until) return Woken::Time;

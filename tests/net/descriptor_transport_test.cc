@@ -1,8 +1,13 @@
 #include "libmail/net/descriptor_transport.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
 
 #include "libmail/base/file_descriptor.h"
 #include "libmail/net/signals.h"
@@ -73,6 +78,55 @@ TEST_F(DescriptorTransportTest, WaitsForPeerEventOrTime) {
   const FileDescriptor reading(event[0]), writing(event[1]);
   ASSERT_EQ(::write(writing.get(), "x", 1), 1);
   EXPECT_EQ(io.wait(reading.get(), in(std::chrono::seconds(5))).value(), Woken::Event);
+}
+
+// However close to the wait it comes: a signal just before poll() was slept over.
+TEST_F(DescriptorTransportTest, SigtermIsNeverMissed) {
+  DescriptorTransport io(ours_.get(), ours_.get(), {});
+  const pthread_t us = ::pthread_self();
+  for (int i = 0; i < 500; ++i) {
+    forget_termination();
+    std::atomic<bool> goes{false};
+    std::thread killer([&] {
+      while (!goes) {
+      }
+      for (std::atomic<int> spin{0}; spin < i * 7; ++spin) {
+      }
+      ::pthread_kill(us, SIGTERM);
+    });
+    goes = true;
+    const auto read = io.read_some(in(std::chrono::seconds(3)));
+    killer.join();
+    ASSERT_FALSE(read);
+    ASSERT_EQ(read.error().code, Errc::InUse) << "round " << i;
+  }
+  forget_termination();
+}
+
+// A reply is written to its end; the farewell comes behind it.
+TEST_F(DescriptorTransportTest, SigtermDoesNotCutWhatIsWritten) {
+  DescriptorTransport io(ours_.get(), ours_.get(), {});
+  const pthread_t us = ::pthread_self();
+  constexpr std::size_t kSize = 4U << 20U;
+  std::size_t got = 0;
+  std::thread peer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));  // it writes, and waits
+    ::pthread_kill(us, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    std::string buffer(1U << 16U, '\0');
+    while (got < kSize) {
+      const auto more = ::read(theirs_.get(), buffer.data(), buffer.size());
+      if (more <= 0) break;
+      got += static_cast<std::size_t>(more);
+    }
+  });
+  const auto written = io.write_all(std::string(kSize, 'x'));
+  if (!written) ours_.reset();
+  peer.join();
+  EXPECT_TRUE(written);
+  EXPECT_EQ(got, kSize);
+  EXPECT_EQ(io.read_some(in(std::chrono::seconds(3))).error().code, Errc::InUse);
+  forget_termination();
 }
 
 TEST_F(DescriptorTransportTest, WithoutTlsThereIsNone) {

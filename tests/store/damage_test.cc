@@ -6,6 +6,7 @@
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
+#include "libmail/base/sys.h"
 
 namespace mail::store {
 namespace {
@@ -28,6 +29,10 @@ std::string all_octets(const std::string& path) {
     if (entry.path().string().starts_with(path)) all += slurp(entry.path());
   }
   return all;
+}
+
+std::string numbered(int n) {
+  return "N: " + std::to_string(n) + "\n\nmessage " + std::to_string(n) + "\n";
 }
 
 class Damage : public testing::Test {
@@ -168,6 +173,66 @@ TEST_F(Damage, AMailboxWhoseDirectoryIsMissingIsNotAnEmptyOne) {
   EXPECT_TRUE(all(*expect_ok(store->open("INBOX"))).empty());
 }
 
+// The first write of an append puts its last two octets; one that is torn at a page's end leaves a
+// hole and one octet, or none. The next opener is another one than the retry.
+TEST_F(Damage, AnAppendWhoseFirstWriteWasTornLeavesNothing) {
+  for (const bool retried : {false, true}) {
+    for (const std::uint64_t missing : {1U, 2U, 20U}) {
+      MboxFixture fixture;
+      const auto octets = kFrom + numbered(0) + "\n";
+      spill(fixture.inbox(), octets);
+      {
+        const auto store = fixture.open();
+        all(*expect_ok(store->open("INBOX")));
+        const auto status = expect_ok(sys::stat(fixture.inbox()));
+        StateLog log{log_of(fixture), fixture.clock(), {}};
+        const auto guard = expect_ok(log.lock());
+        Intent intent;
+        intent.id = "Q1/0";
+        intent.may_be_retried = retried;
+        intent.inode = status.st_ino;
+        intent.at = octets.size();
+        intent.length = 100;
+        Ops ops;
+        ops.intent(intent);
+        expect_ok(log.write(ops, true));
+        spill_behind(fixture.inbox(), std::string(98 - (missing > 2 ? missing - 2 : 0), '\0'));
+        if (missing == 1) spill_behind(fixture.inbox(), "\n");
+      }
+      const auto store = fixture.open();
+      const auto box = expect_ok(store->open("INBOX"));
+      add(*box, numbered(1));
+      EXPECT_THAT(bodies(*box), ElementsAre(numbered(0), numbered(1)));
+      EXPECT_EQ(slurp(fixture.inbox()).find('\0'), std::string::npos);
+    }
+  }
+}
+
+// What another program wrote there is never cut.
+TEST_F(Damage, WhatIsNotAHoleIsLeft) {
+  MboxFixture fixture;
+  const auto octets = kFrom + numbered(0) + "\n";
+  const auto theirs = kFrom + numbered(1) + "\n";
+  spill(fixture.inbox(), octets);
+  const auto status = expect_ok(sys::stat(fixture.inbox()));
+  {
+    StateLog log{log_of(fixture), fixture.clock(), {}};
+    const auto guard = expect_ok(log.lock());
+    Intent intent;
+    intent.id = "Q1/0";
+    intent.inode = status.st_ino;
+    intent.at = octets.size();
+    intent.length = 1000;
+    Ops ops;
+    ops.intent(intent);
+    expect_ok(log.write(ops, true));
+  }
+  spill_behind(fixture.inbox(), theirs);
+  const auto store = fixture.open();
+  EXPECT_THAT(bodies(*expect_ok(store->open("INBOX"))), ElementsAre(numbered(0), numbered(1)));
+  EXPECT_EQ(slurp(fixture.inbox()), octets + theirs);
+}
+
 // --- state log
 
 // What a client may remember: under which validity which UID had which body.
@@ -183,10 +248,6 @@ void remember(Mailbox& box, Memory& memory, const std::string& where) {
     EXPECT_EQ(at->second, text) << where << ": UID " << info.uid.value << " is another message now";
   }
   EXPECT_FALSE(status.mailbox_id.empty()) << where;
-}
-
-std::string numbered(int n) {
-  return "N: " + std::to_string(n) + "\n\nmessage " + std::to_string(n) + "\n";
 }
 
 // Six messages, some seen together for the first time, two expunged, flags; the log as it lies

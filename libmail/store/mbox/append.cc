@@ -64,6 +64,21 @@ Result<bool> MboxMailbox::is_whole(const Intent& intent, std::uint64_t size) {
   == intent.hash;
 }
 
+// Whether from the old length on there is nothing but NUL, and the first octet of the last two if
+// the file reaches there.
+Result<bool> MboxMailbox::is_bare_hole(const Intent& intent, std::uint64_t size) {
+  constexpr std::uint64_t kChunk = 256UL * 1024;
+  const std::uint64_t end = intent.at + intent.length - 2;
+  for (std::uint64_t at = intent.at; at < std::min(size, end); at += kChunk) {
+    const auto want = std::min(kChunk, std::min(size, end) - at);
+    const std::string octets = TRY(sys::pread_all(fd_, at, static_cast<std::size_t>(want)));
+    if (octets.find_first_not_of('\0') != std::string::npos) return false;
+  }
+  if (size <= end) return true;
+  const std::string last = TRY(sys::pread_all(fd_, end, 1));
+  return last == "\n" || last == std::string(1, '\0');
+}
+
 // [whole-copy] Another program has rewritten the mbox since: the id and the whole body somewhere.
 Result<bool> MboxMailbox::find_elsewhere(const Intent& intent, std::uint64_t size) {
   if (intent.id.starts_with(kOwnId)) return false;
@@ -126,6 +141,14 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
       TRY(log_.write(ops, false));
       return Outcome::Fresh;
     }
+  }
+  // [end-first] torn itself, at a page's end: NUL up to there, and perhaps one of its two octets.
+  // Nobody else leaves such a thing, and the message before would seem to go on in it.
+  if (same_file && size > intent.at && size < end && TRY(is_bare_hole(intent, size))) {
+    TRY(sys::truncate(fd_, intent.at));
+    ops.abandon(intent.id);
+    TRY(log_.write(ops, false));
+    return Outcome::Fresh;
   }
   // Nothing was written, or the file is another one by now.
   if (TRY(find_elsewhere(intent, size))) {
