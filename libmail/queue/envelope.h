@@ -19,6 +19,7 @@ namespace mail::queue {
 // (report whose first recipient is 0), -W (warning of delay): so a crash cannot make it twice.
 struct QueueId {
   std::string value;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
   auto operator<=>(const QueueId&) const = default;
 };
 

@@ -86,7 +86,7 @@ class Peer:
         except OSError:
             pass
         finally:
-            connection.shutdown(socket.SHUT_RDWR) if reply == "" else None
+            stream.close()
             connection.close()
 
 

@@ -3,6 +3,7 @@
 RECIPIENT...`: one connection on loopback each, every line it says compared, its result lines and its
 exit status too. Scripts about what that form cannot be told (several messages, sizes, SMTPUTF8) or
 that wait for a deadline are left to the unit test."""
+import concurrent.futures
 import os
 import re
 import socket
@@ -125,6 +126,7 @@ def play(path, config):
 if __name__ == "__main__":
     with tubepost.System() as system:
         paths = sys.argv[1:] or sorted(os.path.join(SCRIPTS, name) for name in os.listdir(SCRIPTS))
-        played = sum(play(path, system.main_cf) for path in paths)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            played = sum(pool.map(lambda path: play(path, system.main_cf), paths))
     assert played >= 50 or sys.argv[1:], f"only {played} scripts played"
     print(f"{played} of {len(paths)} scripts")
