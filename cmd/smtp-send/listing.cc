@@ -1,6 +1,8 @@
 #include "cmd/smtp-send/listing.h"
 
+#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
+#include "libmail/base/utf8.h"
 #include "libmail/message/date.h"
 #include "libmail/relay/attempt.h"
 
@@ -16,11 +18,16 @@ std::string pad(std::string text, std::size_t width, bool right = false) {
   return text;
 }
 
+// RFC 8259 section 7. Octets that are no UTF-8 become U+FFFD, so that any reader takes the line.
 std::string quote_json(std::string_view text) {
   std::string out = "\"";
-  for (const char c : log::escape(text, 2000)) {
+  for (const char c : utf8::replace_invalid(text)) {
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    if (ascii::is_control(c)) {
+      out += "\\u00" + ascii::to_hex({&c, 1});
+    } else {
+      out += c;
+    }
   }
   return out + '"';
 }
@@ -48,7 +55,7 @@ std::string format_listing(const std::vector<queue::Listing>& all,
         out += pad("(" + log::escape(recipient.reason, 300) + ")", 77, true) + '\n';
       out += std::string(41, ' ') + log::escape(recipient.address) + '\n';
       out += std::string(41, ' ') + "next try " + day_and_time(one.next_try) + " by " +
-             relay::destination_of(recipient, settings) + '\n';
+             log::escape(relay::destination_of(recipient, settings)) + '\n';
     }
     out += '\n';
   }
