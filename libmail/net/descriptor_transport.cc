@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -97,12 +98,16 @@ Result<void> DescriptorTransport::wait_for(int fd, short events, MonotonicTime d
     pollfd one{fd, events, 0};
     // What is being written is written to its end; the farewell comes behind it.
     const bool is_reading = (events & POLLIN) != 0;
-    const auto timeout = poll_timeout(deadline);
-    const int ready =
-        is_reading ? poll_until({&one, 1}, deadline) : ::ppoll(&one, 1, &timeout, nullptr);
+    const bool is_leaving = is_reading && termination_requested();
+    const auto now = std::chrono::steady_clock::now();
+    if (is_leaving && !leave_at_) leave_at_ = now + settings_.termination_grace;
+    if (is_leaving && now >= *leave_at_) return fail(interrupted());
+    const auto until = is_leaving ? std::min(deadline, *leave_at_) : deadline;
+    const auto timeout = poll_timeout(until);
+    const int ready = is_reading && !is_leaving ? poll_until({&one, 1}, until)
+                                                : ::ppoll(&one, 1, &timeout, nullptr);
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail(sys::error_from_errno(errno, "poll", "peer"));
-    if (ready < 0 && is_reading && termination_requested()) return fail(interrupted());
     if (std::chrono::steady_clock::now() >= deadline) return fail(timed_out());
   }
 }

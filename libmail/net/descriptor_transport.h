@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "libmail/net/transport.h"
@@ -36,6 +37,9 @@ class DescriptorTransport final : public Transport {
   struct Settings {
     std::chrono::milliseconds write_timeout{300'000};  // a peer that takes nothing
     std::chrono::milliseconds tls_timeout{60'000};
+    // How long reading goes on after SIGTERM, all in all: a client that has sent its last dot had
+    // better hear what became of it (RFC 1047). A server says its farewell at once.
+    std::chrono::milliseconds termination_grace{0};
     TlsStarter start_tls;  // empty: Unsupported
   };
   // Does not own the descriptors; sets O_NONBLOCK on sockets, TCP_NODELAY on TCP.
@@ -62,6 +66,7 @@ class DescriptorTransport final : public Transport {
   int read_fd_;
   int write_fd_;
   Settings settings_;
+  std::optional<MonotonicTime> leave_at_;  // SIGTERM has come: reading ends then
   std::unique_ptr<TlsChannel> tls_;
   std::string unread_;
   std::vector<char> buffer_;

@@ -14,6 +14,7 @@ namespace mail::relay {
 namespace {
 
 constexpr std::string_view kWords[] = {"removed", "done", "pending", "gone", "up", "down"};
+constexpr auto kTerminationGrace = std::chrono::seconds(10);  // for the message in hand
 constexpr auto kInUse = std::chrono::seconds(1);  // another worker sends it elsewhere meanwhile
 
 // A destination as one word, whatever relayhost or an address literal holds: octets that would end
@@ -72,6 +73,7 @@ Result<Connection> open_connection(World& world, dns::Resolver& resolver,
     connection.name = host.name + '[' + host.address + "]:" + std::to_string(host.port);
     net::DescriptorTransport::Settings transport;
     transport.write_timeout = world.settings.data_timeout;
+    transport.termination_grace = kTerminationGrace;
     connection.io = std::make_unique<net::DescriptorTransport>(
         connection.socket.get(), connection.socket.get(), std::move(transport));
     connection.client = std::make_unique<Client>(*connection.io, world.settings, world.clock);

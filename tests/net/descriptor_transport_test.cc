@@ -129,6 +129,30 @@ TEST_F(DescriptorTransportTest, SigtermDoesNotCutWhatIsWritten) {
   forget_termination();
 }
 
+// A client may have the time to hear what became of its message.
+TEST_F(DescriptorTransportTest, SigtermLeavesSomeGrace) {
+  DescriptorTransport::Settings settings;
+  settings.termination_grace = std::chrono::milliseconds(300);
+  DescriptorTransport io(ours_.get(), ours_.get(), settings);
+  const pthread_t us = ::pthread_self();
+  std::thread peer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    ::pthread_kill(us, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    ASSERT_EQ(::write(theirs_.get(), "250 taken", 9), 9);
+  });
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(io.read_some(in(std::chrono::seconds(3))).value(), "250 taken");
+  EXPECT_TRUE(termination_requested());
+  // It is counted from the signal on, not from each read; a deadline before it still counts.
+  EXPECT_EQ(io.read_some(in(std::chrono::milliseconds(20))).error().code, Errc::Timeout);
+  EXPECT_EQ(io.read_some(in(std::chrono::seconds(3))).error().code, Errc::InUse);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_EQ(io.read_some(in(std::chrono::seconds(3))).error().code, Errc::InUse);
+  peer.join();
+  forget_termination();
+}
+
 TEST_F(DescriptorTransportTest, WithoutTlsThereIsNone) {
   DescriptorTransport io(ours_.get(), ours_.get(), {});
   EXPECT_EQ(io.start_tls().error().code, Errc::Unsupported);
