@@ -280,12 +280,13 @@ Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorl
                             const FileDescriptor& socket, const FileDescriptor& monitor,
                             Packet first) {
   int status = 0;
-  World recipient_world = world.recipient;
+  std::optional<World> with_stand_in;
   if (whose.identity.uid == 0 && ::geteuid() == 0 &&
       sys::exists(whose.identity.home + "/.forward")) {
     auto stand_in = start_stand_in(world, {socket.get(), monitor.get(), first.descriptor.get()});
     if (stand_in) {
-      recipient_world.connect_stand_in = *std::move(stand_in);
+      with_stand_in = world.recipient;
+      with_stand_in->connect_stand_in = *std::move(stand_in);
     } else {
       log::error(stand_in.error().log_text);
     }
@@ -295,7 +296,7 @@ Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorl
     status = 75;  // the asker sees end of file
   } else {
     MonitorHelper helper(monitor, world.recipient.settings);
-    Recipient recipient(recipient_world, helper, whose.identity);
+    Recipient recipient(with_stand_in ? *with_stand_in : world.recipient, helper, whose.identity);
     serve_recipient(recipient, socket, std::move(first.octets), std::move(first.descriptor));
   }
   ::_exit(status);
