@@ -17,6 +17,7 @@ net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_pat
   net::AcceptSettings settings;
   settings.argv = std::move(argv);
   if (config) {
+    for (const auto& line : config::render(config->warnings())) log::warning(line);
     settings.watched_files = config->files();
     settings.may_execute_anew = [config_paths] {
       const auto fresh = config::load(config_paths);

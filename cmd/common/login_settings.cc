@@ -27,6 +27,7 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.certificate_file = file_of(dovecot.get_string("ssl_cert"));
   settings.key_file = file_of(dovecot.get_string("ssl_key"));
   settings.domains = login_names(config).domains;
+  settings.configuration = config.serialize();
   settings.files = config.files();
   for (const auto& file : {settings.certificate_file, settings.key_file}) {
     if (!file.empty()) settings.files.push_back(file);

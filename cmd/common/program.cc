@@ -33,7 +33,7 @@ int run_program(std::string_view name, const std::function<Result<int>()>& body)
   try {
     const auto status = body();
     if (status) return *status;
-    log::error(status.error().log_text);
+    log::error_lines(status.error().log_text);
     return exit_status(status.error());
   } catch (const std::exception& bug) {
     log::error(std::string("fatal: ") + bug.what());

@@ -85,7 +85,8 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
   if (options.records || options.lmtp) {
     const auto kind = options.records ? net::SocketKind::SequentialPacket : net::SocketKind::Stream;
     std::vector<FileDescriptor> sockets = net::inherited_sockets();
-    if (!options.listen.empty()) sockets.push_back(TRY(net::listen_on(options.listen, kind)));
+    if (sockets.empty() && !options.listen.empty())
+      sockets.push_back(TRY(net::listen_on(options.listen, kind)));
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return accept_all(options, std::move(sockets), argv);

@@ -75,7 +75,8 @@ int main(int argc, char** argv) {
       return 0;
     }
     std::vector<FileDescriptor> sockets = net::inherited_sockets();
-    if (!listen.empty()) sockets.push_back(TRY(net::listen_on(listen, net::SocketKind::Stream)));
+    if (sockets.empty() && !listen.empty())
+      sockets.push_back(TRY(net::listen_on(listen, net::SocketKind::Stream)));
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);

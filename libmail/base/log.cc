@@ -4,6 +4,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "libmail/base/ascii.h"
@@ -86,6 +87,14 @@ void write(Level level, std::string_view line) {
       [[maybe_unused]] const auto written = ::write(STDERR_FILENO, out.data(), out.size());
       return;
     }
+  }
+}
+
+void error_lines(std::string_view text) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    error(text.substr(begin, end - begin));
+    begin = end + 1;
   }
 }
 

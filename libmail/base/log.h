@@ -21,6 +21,7 @@ void open(std::string_view program, Sink sink);
 
 void write(Level level, std::string_view line);  // one line; escapes what is left of controls
 inline void error(std::string_view line) { write(Level::Error, line); }
+void error_lines(std::string_view text);  // each line on its own: lists of mistakes
 inline void warning(std::string_view line) { write(Level::Warning, line); }
 inline void info(std::string_view line) { write(Level::Info, line); }
 

@@ -90,6 +90,10 @@ class Configuration {
   // default where it differs, namespace by namespace. What --print-config shows.
   [[nodiscard]] std::vector<std::string> print() const;
 
+  // The settings made, for a process that must not read the files (anew): load_serialized() makes
+  // the same of it. Files named in values are those of then.
+  [[nodiscard]] std::string serialize() const;
+
  private:
   friend class Reader;
   friend class Loader;
@@ -116,6 +120,8 @@ Loaded load(const std::vector<std::string>& arguments);
 Loaded load(const std::vector<Source>& sources, const Host& host);
 // From text already read, as if it stood in the file `source.path` (tests, fuzzing).
 Loaded load_text(const std::vector<std::pair<Source, std::string>>& texts, const Host& host);
+
+Loaded load_serialized(std::string_view octets);
 
 // For programs that a person types: Error Config (exit status 78) whose log_text holds every
 // mistake, one a line; the warnings are logged.

@@ -6,6 +6,7 @@
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/config/config.h"
+#include "libmail/config/loader.h"
 #include "libmail/config/dovecot_file.h"
 #include "libmail/config/expand.h"
 #include "libmail/config/postfix_file.h"
@@ -66,7 +67,12 @@ Result<Source> parse_source(std::string_view argument) {
 // Collects, checks and hands over; one use each.
 class Loader {
  public:
-  Loader(Reading reading, const Host& host) : reading_(std::move(reading)) { config_.host_ = host; }
+  Loader(Reading reading, const Host& host,
+         std::vector<std::pair<std::string, std::string>> section_order)
+      : reading_(std::move(reading)) {
+    config_.host_ = host;
+    config_.section_order_ = std::move(section_order);
+  }
 
   Loaded finish() {
     collect();
@@ -74,6 +80,10 @@ class Loader {
     for (const auto& [key, setting] : config_.settings_) check(setting);
     check_defaults();
     if (!reading_.mistakes.empty()) {
+      // All there is to say at once.
+      for (auto& warning : reading_.warnings) {
+        report(warning.origin, "warning: " + warning.text);
+      }
       sort_by_origin(reading_.mistakes);
       return tl::unexpected(std::move(reading_.mistakes));
     }
@@ -104,7 +114,8 @@ class Loader {
   }
 
   void collect() {
-    std::set<std::pair<std::string, std::string>> seen;
+    std::set<std::pair<std::string, std::string>> seen(config_.section_order_.begin(),
+                                                       config_.section_order_.end());
     for (auto& setting : reading_.assignments) {
       if (setting.space == Space::Dovecot) note_sections(setting.name, seen);
       config_.settings_[{setting.space, setting.name}] = setting;
@@ -264,6 +275,11 @@ class Loader {
   std::set<std::string> reported_;  // table types warned about
 };
 
+Loaded finish_loading(Reading reading, const Host& host,
+                      std::vector<std::pair<std::string, std::string>> section_order) {
+  return Loader(std::move(reading), host, std::move(section_order)).finish();
+}
+
 Loaded load(const std::vector<Source>& sources, const Host& host) {
   Reading reading;
   for (const auto& source : sources) {
@@ -273,7 +289,7 @@ Loaded load(const std::vector<Source>& sources, const Host& host) {
       read_dovecot(source.path, reading);
     }
   }
-  return Loader(std::move(reading), host).finish();
+  return finish_loading(std::move(reading), host);
 }
 
 Loaded load_text(const std::vector<std::pair<Source, std::string>>& texts, const Host& host) {
@@ -286,7 +302,7 @@ Loaded load_text(const std::vector<std::pair<Source, std::string>>& texts, const
       parse_dovecot(text, source.path, reading);
     }
   }
-  return Loader(std::move(reading), host).finish();
+  return finish_loading(std::move(reading), host);
 }
 
 Loaded load(const std::vector<std::string>& arguments) {
@@ -296,7 +312,7 @@ Loaded load(const std::vector<std::string>& arguments) {
     Reading reading;
     reading.files.push_back(kDefaultPath);
     reading.warnings.push_back({{kDefaultPath, 0}, "not found; the defaults hold"});
-    return Loader(std::move(reading), host).finish();
+    return finish_loading(std::move(reading), host);
   }
   std::vector<Source> sources;
   Mistakes mistakes;

@@ -113,11 +113,13 @@ Verdict Recipient::check(const alias::EndPoint& end_point, std::uint64_t size_oc
       return full();
     }
     if (::access(place->path.c_str(), W_OK) != 0) {
+      log::warning("delivery: " + identity_.user + " cannot write " + place->path);
       return {Answer::Unwritable, {4, 2, 0}, "Mailbox cannot be written", {}, false};
     }
   } else if (status.error().code != Errc::NotFound) {
     return verdict_of(status.error());
   } else if (place->in_spool && !sys::exists(directory)) {
+    log::warning("delivery: the directory " + directory + " is missing");
     return {Answer::Unwritable, {4, 2, 0}, "Mailbox directory is missing", {}, false};
   }
   if (!has_room(directory, size_octets + world_.settings.queue_minfree)) {

@@ -22,6 +22,7 @@ std::string serialize(const HandOver& record) {
   out.number(record.peer.local_port);
   out.number(record.tls ? 1 : 0);
   out.text(record.tls_description);
+  out.text(record.configuration);
   return std::move(out.octets());
 }
 
@@ -53,6 +54,7 @@ Result<HandOver> parse_hand_over(std::string_view octets) {
   record.tls = TRY(in.number())
   != 0;
   record.tls_description = TRY(in.text(kMost));
+  record.configuration = TRY(in.text(kMost));
   TRY(in.end());
   return record;
 }

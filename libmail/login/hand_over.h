@@ -14,8 +14,8 @@
 
 namespace mail::login {
 
-inline constexpr std::uint32_t kHandOverVersion = 1;
-inline constexpr std::size_t kMaxHandOverOctets = 256U << 10U;
+inline constexpr std::uint32_t kHandOverVersion = 2;
+inline constexpr std::size_t kMaxHandOverOctets = 4U << 20U;
 
 struct HandOver {
   auth::Identity identity;
@@ -25,6 +25,9 @@ struct HandOver {
   net::Peer peer;
   bool tls = false;
   std::string tls_description;
+  // What the monitor was configured with, opaque here: the session reads no file again, so that it
+  // runs by the last good configuration too, and by files its user may not read.
+  std::string configuration;
 };
 
 std::string serialize(const HandOver& record);

@@ -87,6 +87,7 @@ Result<std::optional<HandOver>> Monitor::serve(const FileDescriptor& channel,
     record.peer = peer_;
     record.tls = become.tls;
     record.tls_description = std::move(become.tls_description);
+    record.configuration = settings_.configuration;
     return std::optional<HandOver>(std::move(record));
   }
 }

@@ -56,7 +56,7 @@ Result<int> run_acceptor(const Protocol& protocol, const Options& options,
                          std::vector<FileDescriptor> sockets,
                          const std::function<Result<Settings>()>& load_settings) {
   const auto settings = load_settings();
-  if (!settings) log::error(settings.error().log_text);
+  if (!settings) log::error_lines(settings.error().log_text);
   std::shared_ptr<tls::ServerContext> tls;
   if (settings) {
     auto loaded = load_tls(*settings, options.implicit_tls);
@@ -74,7 +74,7 @@ Result<int> run_acceptor(const Protocol& protocol, const Options& options,
   accepting.may_execute_anew = [&] {
     const auto fresh = load_settings();
     if (fresh) return true;
-    log::error(fresh.error().log_text + "\nthe last good configuration is kept");
+    log::error_lines(fresh.error().log_text + "\nthe last good configuration is kept");
     return !settings;
   };
   const auto serve = [&](FileDescriptor connection) {
@@ -108,7 +108,7 @@ Result<int> run_server(const Protocol& protocol, const Options& options,
   if (!sockets.empty()) return run_acceptor(protocol, options, std::move(sockets), load_settings);
   const auto settings = load_settings();
   if (!settings) {
-    log::error(settings.error().log_text);
+    log::error_lines(settings.error().log_text);
     if (!options.implicit_tls) say(protocol.unavailable);
     return EX_TEMPFAIL;
   }

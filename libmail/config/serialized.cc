@@ -1,0 +1,86 @@
+// A configuration on its way from the process that read its files to one that must not read them
+// again: netstrings (LENGTH:OCTETS), the sections' order first.
+#include "libmail/base/ascii.h"
+#include "libmail/config/config.h"
+#include "libmail/config/loader.h"
+
+namespace mail::config {
+namespace {
+
+void put(std::string& out, std::string_view field) {
+  out += std::to_string(field.size());
+  out += ':';
+  out += field;
+}
+
+class Fields {
+ public:
+  explicit Fields(std::string_view octets) : rest_(octets) {}
+  [[nodiscard]] bool at_end() const { return rest_.empty() || damaged_; }
+  [[nodiscard]] bool is_damaged() const { return damaged_; }
+  std::string text() {
+    const auto colon = rest_.find(':');
+    const auto length = ascii::to_number<std::size_t>(rest_.substr(0, colon));
+    if (colon == std::string_view::npos || !length || *length > rest_.size() - colon - 1) {
+      damaged_ = true;
+      return {};
+    }
+    const auto field = rest_.substr(colon + 1, *length);
+    rest_.remove_prefix(colon + 1 + *length);
+    return std::string(field);
+  }
+  std::size_t number() {
+    const auto value = ascii::to_number<std::size_t>(text());
+    damaged_ = damaged_ || !value;
+    return value.value_or(0);
+  }
+
+ private:
+  std::string_view rest_;
+  bool damaged_ = false;
+};
+
+}  // namespace
+
+std::string Configuration::serialize() const {
+  std::string out;
+  put(out, std::to_string(section_order_.size()));
+  for (const auto& [kind, name] : section_order_) {
+    put(out, kind);
+    put(out, name);
+  }
+  for (const auto& [key, setting] : settings_) {
+    put(out, std::string(1, setting.space == Space::Dovecot ? 'd' : 'p') +
+                 (setting.grammar == Grammar::Dovecot ? 'd' : 'p'));
+    put(out, setting.name);
+    put(out, setting.value);
+    put(out, setting.origin.file);
+    put(out, std::to_string(setting.origin.line));
+  }
+  return out;
+}
+
+Loaded load_serialized(std::string_view octets) {
+  Fields in(octets);
+  Reading reading;
+  std::vector<std::pair<std::string, std::string>> section_order;
+  for (std::size_t count = in.number(); count > 0 && !in.at_end(); --count) {
+    std::string kind = in.text();
+    section_order.emplace_back(std::move(kind), in.text());
+  }
+  while (!in.at_end()) {
+    Assignment setting;
+    const std::string letters = in.text();
+    setting.space = letters.starts_with('d') ? Space::Dovecot : Space::Postfix;
+    setting.grammar = letters.ends_with('d') ? Grammar::Dovecot : Grammar::Postfix;
+    setting.name = in.text();
+    setting.value = in.text();
+    setting.origin.file = in.text();
+    setting.origin.line = in.number();
+    reading.assignments.push_back(std::move(setting));
+  }
+  if (in.is_damaged()) return tl::unexpected(Mistakes{{{}, "handed-over configuration is damaged"}});
+  return finish_loading(std::move(reading), Host::of_this_system(), std::move(section_order));
+}
+
+}  // namespace mail::config
