@@ -270,6 +270,22 @@ mbox_write_locks = fcntl \
   EXPECT_EQ(dovecot.get_string("ssl_cert"), "</etc/dovecot/private/dovecot.pem");
   EXPECT_EQ(dovecot.get_string("login_greeting"), "Hello \"there\" # not a comment");
   EXPECT_EQ(dovecot.get_list("mbox_write_locks"), (Strings{"fcntl", "dotlock"}));
+
+  // As a session gets it.
+  const auto handed_over = load_serialized(loaded->serialize());
+  ASSERT_TRUE(handed_over) << mistakes(handed_over).front();
+  EXPECT_EQ(handed_over->print(), loaded->print());
+  EXPECT_EQ(handed_over->sections("namespace/inbox/mailbox"),
+            loaded->sections("namespace/inbox/mailbox"));
+  EXPECT_EQ(handed_over->sections("passdb"), loaded->sections("passdb"));
+}
+
+TEST(Load, DamagedHandOver) {
+  const std::string whole = load_dovecot("protocols = imap\n")->serialize();
+  for (std::size_t cut = 1; cut < whole.size(); ++cut) {
+    EXPECT_FALSE(load_serialized(whole.substr(0, cut))) << cut;
+  }
+  EXPECT_FALSE(load_serialized("99999999999999999999:x"));
 }
 
 TEST(Load, DovecotMistakes) {
@@ -279,7 +295,9 @@ TEST(Load, DovecotMistakes) {
                      "dovecot.conf:2: '}' without a section to close",
                      "dovecot.conf:3: section is not closed with '}': namespace/inbox/",
                      "dovecot.conf:4: no setting name: = x",
-                     "dovecot.conf:5: unknown variable $nothing"}));
+                     "dovecot.conf:5: unknown variable $nothing",
+                     "dovecot.conf:5: warning: unknown parameter namespace/inbox/protocols; "
+                     "did you mean protocols?"}));
 }
 
 class LoadFiles : public ::testing::Test {
