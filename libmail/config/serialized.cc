@@ -16,7 +16,7 @@ void put(std::string& out, std::string_view field) {
 class Fields {
  public:
   explicit Fields(std::string_view octets) : rest_(octets) {}
-  [[nodiscard]] bool at_end() const { return rest_.empty() || damaged_; }
+  [[nodiscard]] bool at_end() const { return rest_.empty(); }
   [[nodiscard]] bool is_damaged() const { return damaged_; }
   std::string text() {
     const auto colon = rest_.find(':');
@@ -49,6 +49,7 @@ std::string Configuration::serialize() const {
     put(out, kind);
     put(out, name);
   }
+  put(out, std::to_string(settings_.size()));
   for (const auto& [key, setting] : settings_) {
     put(out, std::string(1, setting.space == Space::Dovecot ? 'd' : 'p') +
                  (setting.grammar == Grammar::Dovecot ? 'd' : 'p'));
@@ -64,11 +65,11 @@ Loaded load_serialized(std::string_view octets) {
   Fields in(octets);
   Reading reading;
   std::vector<std::pair<std::string, std::string>> section_order;
-  for (std::size_t count = in.number(); count > 0 && !in.at_end(); --count) {
+  for (std::size_t count = in.number(); count > 0 && !in.is_damaged(); --count) {
     std::string kind = in.text();
     section_order.emplace_back(std::move(kind), in.text());
   }
-  while (!in.at_end()) {
+  for (std::size_t count = in.number(); count > 0 && !in.is_damaged(); --count) {
     Assignment setting;
     const std::string letters = in.text();
     setting.space = letters.starts_with('d') ? Space::Dovecot : Space::Postfix;
@@ -79,7 +80,8 @@ Loaded load_serialized(std::string_view octets) {
     setting.origin.line = in.number();
     reading.assignments.push_back(std::move(setting));
   }
-  if (in.is_damaged()) return tl::unexpected(Mistakes{{{}, "handed-over configuration is damaged"}});
+  if (in.is_damaged() || !in.at_end())
+    return tl::unexpected(Mistakes{{{}, "handed-over configuration is damaged"}});
   return finish_loading(std::move(reading), Host::of_this_system(), std::move(section_order));
 }
 

@@ -32,7 +32,7 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::string certificate_file, key_file;  // PEM; empty: no TLS
   std::vector<std::string> domains;        // accepted after '@' in a login name (finding 7)
   std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
-  std::string configuration;       // for the session (HandOver)
+  std::string configuration;                                // for the session (HandOver)
   std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates
 };
 

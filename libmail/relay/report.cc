@@ -8,6 +8,7 @@
 #include "libmail/message/date.h"
 #include "libmail/message/generate.h"
 #include "libmail/message/trace.h"
+#include "libmail/net/network.h"
 
 namespace mail::relay {
 namespace {
@@ -20,6 +21,12 @@ std::string field(std::string_view name, std::string_view body) {
 std::string typed_address(const std::string& address) {
   const bool is_utf8 = std::any_of(address.begin(), address.end(), ascii::is_8bit);
   return (is_utf8 ? "utf-8; " : "rfc822; ") + address;
+}
+
+// An address that was connected to without a name: RFC 5321 section 4.1.3.
+std::string name_or_literal(const std::string& remote) {
+  if (!net::Address::parse(remote)) return remote;
+  return (remote.find(':') == std::string::npos ? "[" : "[IPv6:") + remote + ']';
 }
 
 // Diagnostic-Code is US-ASCII, whatever the server said.
@@ -73,7 +80,7 @@ std::string recipient_fields(const Report& report, const ReportedRecipient& one)
                       field("Action", failed ? "failed" : "delayed") +
                       field("Status", to_string(one.status));
   if (!one.reply.empty()) {
-    group += field("Remote-MTA", "dns; " + one.remote) +
+    group += field("Remote-MTA", "dns; " + name_or_literal(one.remote)) +
              field("Diagnostic-Code", "smtp; " + to_ascii(one.reply));
   } else {
     group += field("Diagnostic-Code", "X-Tubepost; " + to_ascii(one.diagnostic));
