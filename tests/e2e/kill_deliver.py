@@ -124,6 +124,7 @@ class Server:
 
     def __init__(self, mail):
         self.mail, self.path, self.process = mail, f"{mail.dir}/run/deliver.sock", None
+        self.last_refusal = ""
         self.restart()
 
     def restart(self):
@@ -141,8 +142,10 @@ class Server:
         ours = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             ours.connect(self.path)
-        except OSError:  # it is being started again
+        except OSError as error:  # it is being started again
             ours.close()
+            assert os.path.isdir(self.mail.dir), f"somebody has removed {self.mail.dir}"
+            self.last_refusal = f"{error}, server's exit status {self.process.poll()}"
             time.sleep(0.05)
             return None
         return converse(ours, message)
@@ -176,11 +179,12 @@ def kill_group(process):
         pass
 
 
-def insist(mail, message, asking=None):
+def insist(mail, message, asking=None, why=lambda: ""):
     """Asks until it is acknowledged."""
     deadline = time.monotonic() + 60
     while (asking(message) if asking else ask(mail, message)) != OK:
-        assert time.monotonic() < deadline, f"{message.id} is not taken\n{mail.log()[-3000:]}"
+        assert time.monotonic() < deadline, \
+            f"{message.id} is not taken; last refusal: {why() or 'none'}\n{mail.log()[-3000:]}"
         time.sleep(0.02)
 
 
@@ -286,7 +290,7 @@ def kill_at_moments(store, rng, seconds):
                     with lock:
                         message = Message(len(messages), own)
                         messages.append(message)
-                    insist(mail, message, server.ask)
+                    insist(mail, message, server.ask, lambda: server.last_refusal)
             except BaseException as failure:  # told by the main thread
                 failures.append(failure)
 
