@@ -44,6 +44,7 @@ struct Options {
   for (const auto& config : options.config_paths) words.insert(words.end(), {"-c", config});
   words.insert(words.end(), more.begin(), more.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   ::execv(path.c_str(), argv.data());
@@ -205,6 +206,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> words = cmd::take_sendmail_options(argc, argv, options);
   words.insert(words.begin(), argv[0]);
   std::vector<char*> pointers;
+  pointers.reserve(words.size());
   for (auto& word : words) pointers.push_back(word.data());
   if (const auto status = cmd::parse(app, static_cast<int>(pointers.size()), pointers.data()))
     return *status;

@@ -65,7 +65,7 @@ std::string deliver_path() {
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size());
   if (length > 0) {
     self.resize(static_cast<std::size_t>(length));
-    const std::string beside = self.substr(0, self.rfind('/') + 1) + "deliver";
+    std::string beside = self.substr(0, self.rfind('/') + 1) + "deliver";
     if (sys::exists(beside)) return beside;
   }
   return "deliver";

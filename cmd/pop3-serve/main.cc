@@ -84,7 +84,7 @@ Result<void> serve_session(const config::Configuration& config, net::Transport& 
   }
   pop3::Session* session = opened->get();
   Adapter adapter(*session);
-  const auto served = net::serve(io, adapter);
+  auto served = net::serve(io, adapter);
   const auto& counts = session->statistics();
   log::info("pop3(" + log::escape(record.identity.user) + "): Disconnected: Logged out top=" +
             std::to_string(counts.top) + ", retr=" + std::to_string(counts.retrieved) +

@@ -35,8 +35,8 @@ relay::Settings relay_settings(const config::Configuration& config) {
   relay::Settings settings;
   settings.myhostname = postfix.get_string("myhostname");
   settings.relayhost = postfix.get_string("relayhost");
-  settings.recipient_limit = static_cast<std::size_t>(
-      std::max<std::int64_t>(1, postfix.get_integer("default_destination_recipient_limit")));
+  settings.recipient_limit =
+      std::max<std::uint64_t>(1, postfix.get_integer("default_destination_recipient_limit"));
   settings.connect_timeout = postfix.get_duration("smtp_connect_timeout");
   return settings;
 }
