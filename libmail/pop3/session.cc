@@ -244,7 +244,7 @@ void Session::start_transfer(const Message& message, std::optional<std::uint64_t
   if (!reader) return say_failure(reader.error());
   output_ += lines ? ok("") : ok(std::to_string(message.size) + " octets");
   if (buffer_.empty()) buffer_.resize(kMaxOutput);
-  transfer_.emplace();
+  transfer_ = Transfer{};
   transfer_->reader = *std::move(reader);
   transfer_->body_lines_left = lines.value_or(kAllLines);
 }

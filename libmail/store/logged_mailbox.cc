@@ -11,8 +11,8 @@ namespace mail::store {
 namespace {
 
 const Clock& system_clock() {
-  static const SystemClock kClock;
-  return kClock;
+  static const SystemClock clock;
+  return clock;
 }
 
 }  // namespace
