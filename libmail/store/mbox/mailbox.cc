@@ -194,6 +194,12 @@ Result<void> MboxMailbox::look() {
     return log_.sync();
   }
   const auto when = std::chrono::system_clock::now();
+  // Changed so shortly ago that its times may hide another change: looked at once more when they
+  // cannot any longer, not at each call until then. locate() trusts no offset meanwhile.
+  if (has_looked_ && is_as_looked_at(status) && state().uid_validity.value != 0 &&
+      !store::mbox::is_settled(status, when)) {
+    return log_.sync();
+  }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   const bool is_first = state().uid_validity.value == 0;  // X-UIDs are to be read: no short cuts
   if (!is_first && !has_looked_ && found_.empty()) {
@@ -250,7 +256,7 @@ Result<void> MboxMailbox::look() {
   looked_ = status;
   has_looked_ = true;
   is_settled_ = store::mbox::is_settled(status, when);
-  if (!is_cached) save_cache(cache_path_, {found_, looked_, is_settled_});
+  if (!is_cached && is_settled_) save_cache(cache_path_, {found_, looked_, is_settled_});
   return {};
 }
 
@@ -271,7 +277,7 @@ Result<const Found*> MboxMailbox::locate(Uid uid) {
   }
   if (!is_exclusive_) {
     TRY(log_.catch_up());
-    is_settled_ = false;
+    has_looked_ = false;  // all of it
     TRY(look());
   }
   const Found* found = find();
