@@ -14,6 +14,7 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/login/roles.h"
 #include "libmail/net/descriptor_transport.h"
 #include "libmail/net/signals.h"
 #include "libmail/relay/connect.h"
@@ -187,6 +188,8 @@ Result<int> run(const Options& options, std::vector<std::string> argv) {
   }
   if (!options.queue && !options.worker && !options.flush)
     return refuse_usage("nothing to do: --queue, --list or HOST RECIPIENT...");
+  // It speaks with strangers: without root's rights, whoever started it.
+  TRY(login::become_service("tubepost"));
   const auto sending = TRY(open_sending(config));
   if (options.worker) return work(*sending, dns_settings(config));
   RunnerOptions runner;
