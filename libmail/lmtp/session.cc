@@ -173,6 +173,9 @@ Reply Session::accept(const smtp::Rcpt& command) {
       case local::Answer::Failed:
         return {550, {5, 2, 0}, '<' + decision->address + ">: Mailbox cannot take mail"};
       default:
+        if (verdict.status == EnhancedStatus{4, 3, 1}) {
+          return {452, {4, 3, 1}, '<' + decision->address + ">: Insufficient system storage"};
+        }
         return {
             451, {4, 3, 0}, '<' + decision->address + ">: Mailbox unavailable, try again later"};
     }

@@ -377,6 +377,8 @@ std::optional<Reply> Session::check_local(const Recipient& recipient, std::uint6
     case local::Answer::Failed:
       return Reply{550, {5, 2, 0}, "Mailbox cannot take mail"};
     default:
+      if (verdict.status == EnhancedStatus{4, 3, 1})
+        return Reply{452, {4, 3, 1}, "Insufficient system storage"};
       return Reply{451, {4, 3, 0}, "Mailbox unavailable, try again later"};
   }
 }

@@ -52,15 +52,19 @@ TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
   for (const char* name : {"/new", "/cur", "/tmp"}) {
     std::filesystem::create_directories(fixture.root() + name);
   }
-  const char* const names[] = {"1500000000.1_0.host", "1500000000.M7P1.host", "1500000000.M99P1V2.host",
-                               "1500000000.M100P1.host", "1500000000.M5000000000000000000000P1.host"};
-  for (const char* name : names) spill(fixture.root() + "/new/" + name, "A: " + std::string(name) + "\n\nx\n");
+  const char* const names[] = {"1500000000.1_0.host", "1500000000.M7P1.host",
+                               "1500000000.M99P1V2.host", "1500000000.M100P1.host",
+                               "1500000000.M5000000000000000000000P1.host"};
+  for (const char* name : names)
+    spill(fixture.root() + "/new/" + name, "A: " + std::string(name) + "\n\nx\n");
   const auto store = fixture.open();
   const auto box = expect_ok(store->open("INBOX"));
   std::vector<std::string> order;
-  for (const auto& message : all(*box)) order.push_back(body(*box, message.uid, View::Wire).substr(3, 16));
-  EXPECT_EQ(order, (std::vector<std::string>{"1500000000.1_0.h", "1500000000.M5000", "1500000000.M7P1.",
-                                             "1500000000.M99P1", "1500000000.M100P"}));
+  for (const auto& message : all(*box))
+    order.push_back(body(*box, message.uid, View::Wire).substr(3, 16));
+  EXPECT_EQ(order,
+            (std::vector<std::string>{"1500000000.1_0.h", "1500000000.M5000", "1500000000.M7P1.",
+                                      "1500000000.M99P1", "1500000000.M100P"}));
 }
 
 TEST(Maildir, AHeldUidListLockIsInUse) {
