@@ -265,6 +265,7 @@ std::vector<Reply> Session::deliver_all() {
     }
   }
   std::vector<Reply> all;
+  all.reserve(replies.size());
   for (const auto& reply : replies) all.push_back(reply.value_or(for_queued));
   return all;
 }

@@ -151,6 +151,7 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
     }
   }
   std::vector<File> files;
+  files.reserve(found.size());
   for (auto& [base, file] : found) files.push_back(std::move(file));
   // Order of arrival: names begin with SECONDS.M<MICROSECONDS>, neither padded.
   const auto time = [](const File& file) {
@@ -260,6 +261,7 @@ Result<void> MaildirMailbox::look() {
       TRY(log_.write(next, false));
     }
     std::vector<Item*> items;
+    items.reserve(files.size());
     for (File& file : files) items.push_back(&file);
     // Those without a hint must not take a UID that the list has given to a file now gone.
     TRY(reconcile(items, true));
@@ -276,6 +278,7 @@ Result<void> MaildirMailbox::look() {
     }
   } else {
     std::vector<Item*> items;
+    items.reserve(files.size());
     for (File& file : files) items.push_back(&file);
     TRY(reconcile(items, false));
   }
@@ -378,8 +381,9 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
 }
 
 Result<std::string> MaildirMailbox::from_line(Uid uid) {
-  const auto reader = TRY(open(uid, View::Stored));
-  return compose_from_line(*reader, state().messages.at(uid).date);
+  const auto reader = open(uid, View::Stored);
+  if (!reader) return fail(reader.error());
+  return compose_from_line(**reader, state().messages.at(uid).date);
 }
 
 int MaildirMailbox::event_fd() {
