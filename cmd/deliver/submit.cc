@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -91,19 +92,23 @@ class Input {
   }
 
  private:
+  // `text` ends with a line's end, with the input's, or within a line too long to be held.
   std::string take_lines(std::string_view text) {
     std::string out;
     while (!text.empty()) {
       const auto end = text.find('\n');
+      const bool has_end = end != std::string_view::npos;
+      const bool is_whole = has_end || at_end_;
       std::string_view line = text.substr(0, end);
-      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (!ignore_dots_ && line == ".") {
+      text.remove_prefix(has_end ? end + 1 : text.size());
+      if (is_whole && line.ends_with('\r')) line.remove_suffix(1);
+      if (!ignore_dots_ && line == "." && is_whole && !is_within_line_) {
         at_end_ = true;
         break;
       }
       out += line;
-      if (end != std::string_view::npos) out += '\n';
+      if (has_end) out += '\n';
+      is_within_line_ = !has_end;
     }
     return out;
   }
@@ -112,6 +117,7 @@ class Input {
   FileDescriptor in_;
   std::string held_;
   bool at_end_ = false;
+  bool is_within_line_ = false;  // the last octets given did not end their line
 };
 
 struct User {
@@ -286,7 +292,14 @@ class Submission {
     return {};
   }
 
-  // What Postfix's cleanup adds to a local message; Bcc never goes out.
+  // What Postfix's cleanup adds to a local message, and drops (its message_drop_headers): Bcc never
+  // goes out, and what a mailbox had said of the message before is not this one's.
+  [[nodiscard]] static bool is_dropped(std::string_view name) {
+    constexpr std::array<std::string_view, 4> kDropped{"bcc", "resent-bcc", "return-path",
+                                                       "content-length"};
+    return std::any_of(kDropped.begin(), kDropped.end(),
+                       [&](std::string_view one) { return ascii::iequals(name, one); });
+  }
   Result<void> write_message() {
     const auto now = std::chrono::floor<std::chrono::seconds>(clock_.now());
     std::string head;
@@ -300,8 +313,7 @@ class Submission {
       head += message::make_received(received);
     }
     for (const auto& field : header_.fields()) {
-      const auto name = header_.name(field);
-      if (ascii::iequals(name, "bcc") || ascii::iequals(name, "resent-bcc")) continue;
+      if (is_dropped(header_.name(field))) continue;
       head += header_.raw(field);
       if (!head.ends_with('\n')) head += '\n';
     }
