@@ -28,7 +28,12 @@ net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_pat
     };
   } else {
     log_mistakes(config);
-    settings.watched_files = config_paths;
+    // Whatever was mended: the new process says what is left.
+    for (const auto& path : config_paths) {
+      if (const auto source = config::parse_source(path))
+        settings.watched_files.push_back(source->path);
+    }
+    if (config_paths.empty()) settings.watched_files.push_back(config::kDefaultPath);
   }
   auth::load_account_modules();
   return settings;

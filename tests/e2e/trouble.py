@@ -75,6 +75,27 @@ def broken_configuration(mail):
     check_equal(subjects(mail), ["while broken", "mended"], "after main.cf was mended")
 
 
+def broken_from_the_start(mail):
+    """A server that is started with mistakes refuses for now, and works once they are mended."""
+    with open(mail.main_cf) as f:
+        good = f.read()
+    with open(mail.main_cf, "w") as f:
+        f.write(good + "message_size_limit = much\n")
+    mail.config = ["-c", "postfix:" + mail.main_cf]
+    working = mail.ports.pop("smtp")
+    mail.listen("smtp", "smtp-recv")
+    try:
+        mail.smtp()
+        raise AssertionError("a server without a configuration has greeted")
+    except smtplib.SMTPConnectError as refusal:
+        check_equal(refusal.smtp_code, 421, "the greeting")
+    with open(mail.main_cf, "w") as f:
+        f.write(good)
+    check_equal(send(mail, "boss", "after a bad start")[0], 250, "mail once main.cf is mended")
+    mail.config, mail.ports["smtp"] = ["-c", mail.main_cf], working
+    assert "after a bad start" in subjects(mail), subjects(mail)
+
+
 def bad_aliases(mail):
     good = "mailer-daemon: postmaster\npostmaster: root\nroot: boss\n"
     mail.write_aliases(good)
@@ -161,7 +182,7 @@ def main():
             mail.start()
             check_equal(subjects(mail), [], "at first")  # and every server has read its configuration
             check_equal(send(mail, "nobody-here", "x")[0], 550, "an unknown user")
-            for trouble in (broken_configuration, bad_aliases, missing_directory, garbage):
+            for trouble in (broken_configuration, broken_from_the_start, bad_aliases, missing_directory, garbage):
                 trouble(mail)
                 print(f"{store}: {trouble.__name__.replace('_', ' ')}")
 
