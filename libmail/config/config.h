@@ -91,7 +91,7 @@ class Configuration {
   [[nodiscard]] std::vector<std::string> print() const;
 
   // The settings made, for a process that must not read the files (anew): load_serialized() makes
-  // the same of it. Files named in values are those of then.
+  // the same of it, without those whose names say password or secret.
   [[nodiscard]] std::string serialize() const;
 
  private:

@@ -1,5 +1,7 @@
 // A configuration on its way from the process that read its files to one that must not read them
 // again: netstrings (LENGTH:OCTETS), the sections' order first.
+#include <algorithm>
+
 #include "libmail/base/ascii.h"
 #include "libmail/config/config.h"
 #include "libmail/config/loader.h"
@@ -11,6 +13,12 @@ void put(std::string& out, std::string_view field) {
   out += std::to_string(field.size());
   out += ':';
   out += field;
+}
+
+// A session's user can read its memory: ssl_key_password and the like stay behind.
+bool is_secret(std::string_view name) {
+  return name.find("password") != std::string_view::npos ||
+         name.find("secret") != std::string_view::npos;
 }
 
 class Fields {
@@ -49,8 +57,10 @@ std::string Configuration::serialize() const {
     put(out, kind);
     put(out, name);
   }
-  put(out, std::to_string(settings_.size()));
+  const auto is_kept = [](const auto& entry) { return !is_secret(entry.second.name); };
+  put(out, std::to_string(std::count_if(settings_.begin(), settings_.end(), is_kept)));
   for (const auto& [key, setting] : settings_) {
+    if (is_secret(setting.name)) continue;
     put(out, std::string(1, setting.space == Space::Dovecot ? 'd' : 'p') +
                  (setting.grammar == Grammar::Dovecot ? 'd' : 'p'));
     put(out, setting.name);

@@ -285,6 +285,13 @@ mbox_write_locks = fcntl \
   EXPECT_EQ(handed_over->sections("passdb"), loaded->sections("passdb"));
 }
 
+TEST(Load, HandOverHoldsNoSecret) {
+  const auto loaded = load_dovecot("ssl_key_password = hush\nprotocols = imap\n");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(loaded->serialize().find("hush"), std::string::npos);
+  EXPECT_TRUE(load_serialized(loaded->serialize()));
+}
+
 TEST(Load, DamagedHandOver) {
   const std::string whole = load_dovecot("protocols = imap\n")->serialize();
   for (std::size_t cut = 1; cut < whole.size(); ++cut) {
