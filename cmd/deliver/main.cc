@@ -1,6 +1,8 @@
 // deliver: local delivery. Without options: message on descriptor 0, recipients as arguments.
 // --records serves our own programs, --lmtp other mail systems; by the name sendmail it takes
 // sendmail's options.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -53,10 +55,17 @@ struct Options {
 }
 
 // A socket of ours is for the programs that run as tubepost, as one of a socket unit is.
+// Its directory may be tubepost's: what stands under the name by now is looked at before it is
+// given away.
 void give_to_mail_owner(const std::string& path) {
   const auto owner = auth::find_system_account(kMailOwner);
   if (::geteuid() != 0 || !owner) return;
-  if (::chown(path.c_str(), owner->uid, owner->gid) != 0) {
+  const FileDescriptor there(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct ::stat status {};
+  if (!there.is_open() || ::fstat(there.get(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    return log::warning(path + " is not our socket any more");
+  }
+  if (::fchownat(there.get(), "", owner->uid, owner->gid, AT_EMPTY_PATH) != 0) {
     log::warning(sys::error_from_errno(errno, "chown", path).log_text);
   }
 }
