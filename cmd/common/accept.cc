@@ -4,14 +4,6 @@
 #include "libmail/base/log.h"
 
 namespace mail::cmd {
-namespace {
-
-void log_mistakes(const config::Loaded& config) {
-  for (const auto& line : config::render(config.error())) log::error(line);
-}
-
-}  // namespace
-
 net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_paths,
                                       const config::Loaded& config, std::vector<std::string> argv) {
   net::AcceptSettings settings;
@@ -22,12 +14,12 @@ net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_pat
     settings.may_execute_anew = [config_paths] {
       const auto fresh = config::load(config_paths);
       if (fresh) return true;
-      log_mistakes(fresh);
+      log::error_lines(config::to_error(fresh.error()).log_text);
       log::error("the last good configuration is kept");
       return false;
     };
   } else {
-    log_mistakes(config);
+    log::error_lines(config::to_error(config.error()).log_text);
     // Whatever was mended: the new process says what is left.
     for (const auto& path : config_paths) {
       if (const auto source = config::parse_source(path))

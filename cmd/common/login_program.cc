@@ -5,20 +5,10 @@
 #include "libmail/net/signals.h"
 
 namespace mail::cmd {
-namespace {
-
-tl::unexpected<Error> config_error(const config::Mistakes& mistakes) {
-  std::string all;
-  for (const auto& line : config::render(mistakes)) all += (all.empty() ? "" : "\n") + line;
-  return fail(Errc::Config, "Configuration error", all);
-}
-
-}  // namespace
-
 Result<config::Configuration> handed_over_configuration(const login::HandOver& record) {
   auto config = config::load_serialized(record.configuration);
   if (config) return *std::move(config);
-  return config_error(config.error());
+  return fail(config::to_error(config.error()));
 }
 
 Result<int> run_login_program(const LoginProgramOptions& options, const login::Protocol& protocol) {
@@ -32,7 +22,7 @@ Result<int> run_login_program(const LoginProgramOptions& options, const login::P
   }
   return login::run_server(protocol, options.server, [&]() -> Result<login::Settings> {
     const auto config = config::load(options.config_paths);
-    if (!config) return config_error(config.error());
+    if (!config) return fail(config::to_error(config.error()));
     return login_settings(*config, protocol.name);
   });
 }

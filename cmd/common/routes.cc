@@ -5,6 +5,27 @@
 #include "libmail/auth/system_accounts.h"
 
 namespace mail::cmd {
+namespace {
+
+std::chrono::seconds seconds(const config::Reader& reader, std::string_view name) {
+  return std::chrono::duration_cast<std::chrono::seconds>(reader.get_duration(name));
+}
+
+}  // namespace
+
+queue::Settings queue_settings(const config::Configuration& config) {
+  const auto postfix = config.postfix();
+  queue::Settings settings;
+  settings.directory = postfix.get_string("tubepost_spool_directory");
+  settings.notify_socket = postfix.get_string("tubepost_run_directory") + "/queue.sock";
+  settings.minfree = postfix.get_size("queue_minfree");
+  settings.minimal_backoff_time = seconds(postfix, "minimal_backoff_time");
+  settings.maximal_backoff_time = seconds(postfix, "maximal_backoff_time");
+  settings.maximal_queue_lifetime = seconds(postfix, "maximal_queue_lifetime");
+  settings.bounce_queue_lifetime = seconds(postfix, "bounce_queue_lifetime");
+  settings.delay_warning_time = seconds(postfix, "delay_warning_time");
+  return settings;
+}
 
 auth::LoginNames login_names(const config::Configuration& config) {
   auth::LoginNames names;

@@ -11,6 +11,7 @@
 #include "libmail/auth/login_name.h"
 #include "libmail/config/config.h"
 #include "libmail/policy/recipient_policy.h"
+#include "libmail/queue/settings.h"
 
 namespace mail::cmd {
 
@@ -20,6 +21,7 @@ auth::LoginNames login_names(const config::Configuration& config);
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config);
 
 policy::Settings policy_settings(const config::Configuration& config);
+queue::Settings queue_settings(const config::Configuration& config);
 
 class Routes {
  public:

@@ -51,11 +51,7 @@ Result<void> serve_configured(const config::Configuration& config, int read_fd, 
   settings.timeout = postfix.get_duration("smtpd_timeout");
   const auto routes = TRY(Routes::open(config, policy_settings(config)));
   const SystemClock clock;
-  queue::Settings queue_settings;
-  queue_settings.directory = postfix.get_string("tubepost_spool_directory");
-  queue_settings.notify_socket = postfix.get_string("tubepost_run_directory") + "/queue.sock";
-  queue_settings.minfree = postfix.get_size("queue_minfree");
-  const auto queue = TRY(queue::DirectoryQueue::open(queue_settings, clock));
+  const auto queue = TRY(queue::DirectoryQueue::open(queue_settings(config), clock));
   const std::string socket = postfix.get_string("deliver_socket");
   local::SocketConversation local([socket] { return local::connect_packet_socket(socket); });
   net::DescriptorTransport io(read_fd, write_fd, {});

@@ -101,9 +101,7 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return accept_all(options, std::move(sockets), argv);
     const auto config = config::load(options.config_paths);
-    if (!config) {
-      for (const auto& line : config::render(config.error())) log::error(line);
-    }
+    if (!config) log::error_lines(config::to_error(config.error()).log_text);
     if (options.lmtp) return serve_lmtp(config, STDIN_FILENO, STDOUT_FILENO);
     if (!config) return EX_TEMPFAIL;
     return Records(*config).serve(FileDescriptor(::dup(STDIN_FILENO)));

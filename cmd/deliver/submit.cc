@@ -25,6 +25,7 @@
 #include "libmail/message/trace.h"
 #include "libmail/queue/directory/directory_queue.h"
 #include "libmail/queue/directory/drop.h"
+#include "libmail/queue/end_points.h"
 #include "libmail/smtp/session.h"
 
 namespace mail::cmd {
@@ -143,11 +144,8 @@ class Submission {
       : options_(options), config_(config), input_(options.ignore_dots) {}
 
   Result<int> run() {
-    const auto postfix = config_.postfix();
-    origin_ = postfix.get_string("myorigin");
-    queue_.directory = postfix.get_string("tubepost_spool_directory");
-    queue_.notify_socket = postfix.get_string("tubepost_run_directory") + "/queue.sock";
-    queue_.minfree = postfix.get_size("queue_minfree");
+    origin_ = config_.postfix().get_string("myorigin");
+    queue_ = queue_settings(config_);
     routes_ = TRY(Routes::open(config_, policy_settings(config_)));
 
     if (!options_.take_from_header && options_.recipients.empty()) {
@@ -199,14 +197,7 @@ class Submission {
         continue;
       }
       for (const auto& end_point : decision->end_points) {
-        queue::Recipient to;
-        to.address = decision->address;
-        to.original_to = end_point.original_to;
-        to.owner = end_point.owner;
-        to.kind = alias::to_string(end_point.kind);
-        to.target = end_point.target;
-        to.runs_as = end_point.runs_as;
-        to.no_forward = end_point.no_forward;
+        queue::Recipient to = queue::recipient_for(decision->address, end_point);
         const bool known = std::any_of(envelope_.recipients.begin(), envelope_.recipients.end(),
                                        [&](const queue::Recipient& one) {
                                          return one.kind == to.kind && one.target == to.target;

@@ -81,9 +81,7 @@ int main(int argc, char** argv) {
       sockets.emplace_back(::dup(STDIN_FILENO));
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
     const auto config = config::load(options.config_paths);
-    if (!config) {
-      for (const auto& line : config::render(config.error())) log::error(line);
-    }
+    if (!config) log::error_lines(config::to_error(config.error()).log_text);
     return cmd::serve_connection(options, config, config ? cmd::load_tls(*config) : nullptr,
                                  STDIN_FILENO, STDOUT_FILENO);
   });

@@ -128,12 +128,7 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   policy.permit_sender_unauthenticated = !options.submission;
   const auto routes = TRY(Routes::open(config, policy));
   const SystemClock clock;
-  queue::Settings queue_settings;
-  queue_settings.directory = config.postfix().get_string("tubepost_spool_directory");
-  queue_settings.notify_socket =
-      config.postfix().get_string("tubepost_run_directory") + "/queue.sock";
-  queue_settings.minfree = config.postfix().get_size("queue_minfree");
-  const auto queue = TRY(queue::DirectoryQueue::open(queue_settings, clock));
+  const auto queue = TRY(queue::DirectoryQueue::open(queue_settings(config), clock));
   const std::string deliver_socket = config.postfix().get_string("deliver_socket");
   local::SocketConversation local(
       [deliver_socket] { return local::connect_packet_socket(deliver_socket); });

@@ -18,6 +18,7 @@
 #include "libmail/net/listener.h"
 #include "libmail/net/signals.h"
 #include "libmail/queue/directory/drop.h"
+#include "libmail/queue/end_points.h"
 #include "libmail/relay/destination_worker.h"
 #include "libmail/relay/schedule.h"
 
@@ -109,15 +110,7 @@ class Runner {
                const std::string& /*reverse_path*/) -> Result<std::vector<queue::Recipient>> {
           std::vector<queue::Recipient> recipients;
           for (const auto& end_point : TRY(sending_.expand(address))) {
-            queue::Recipient to;
-            to.address = address;
-            to.original_to = end_point.original_to;
-            to.owner = end_point.owner;
-            to.kind = alias::to_string(end_point.kind);
-            to.target = end_point.target;
-            to.runs_as = end_point.runs_as;
-            to.no_forward = end_point.no_forward;
-            recipients.push_back(std::move(to));
+            recipients.push_back(queue::recipient_for(address, end_point));
           }
           return recipients;
         },

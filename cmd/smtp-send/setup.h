@@ -16,7 +16,6 @@
 
 namespace mail::cmd {
 
-queue::Settings queue_settings(const config::Configuration& config);
 relay::Settings relay_settings(const config::Configuration& config);
 dns::Settings dns_settings(const config::Configuration& config);
 

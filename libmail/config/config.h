@@ -123,8 +123,10 @@ Loaded load_text(const std::vector<std::pair<Source, std::string>>& texts, const
 
 Loaded load_serialized(std::string_view octets);
 
-// For programs that a person types: Error Config (exit status 78) whose log_text holds every
-// mistake, one a line; the warnings are logged.
+// Error Config (exit status 78) whose log_text holds every mistake, one a line (log::error_lines).
+Error to_error(const Mistakes& mistakes);
+
+// For programs that a person types; the warnings are logged.
 Result<Configuration> load_or_fail(const std::vector<std::string>& arguments);
 
 }  // namespace mail::config

@@ -328,14 +328,15 @@ Loaded load(const std::vector<std::string>& arguments) {
   return load(sources, host);
 }
 
+Error to_error(const Mistakes& mistakes) {
+  std::string all;
+  for (const auto& line : render(mistakes)) all += (all.empty() ? "" : "\n") + line;
+  return make_error(Errc::Config, "Configuration is wrong", std::move(all));
+}
+
 Result<Configuration> load_or_fail(const std::vector<std::string>& arguments) {
   auto loaded = load(arguments);
-  if (!loaded) {
-    const auto lines = render(loaded.error());
-    std::string all;
-    for (const auto& line : lines) all += (all.empty() ? "" : "\n") + line;
-    return fail(Errc::Config, "Configuration is wrong", std::move(all));
-  }
+  if (!loaded) return fail(to_error(loaded.error()));
   for (const auto& line : render(loaded->warnings())) log::warning(line);
   return *std::move(loaded);
 }

@@ -5,6 +5,7 @@
 #include "libmail/base/log.h"
 #include "libmail/message/date.h"
 #include "libmail/message/trace.h"
+#include "libmail/queue/end_points.h"
 
 namespace mail::lmtp {
 namespace {
@@ -19,18 +20,6 @@ Reply write_error(const Error& error) {
     return {452, {4, 3, 1}, "Insufficient system storage"};
   }
   return {451, {4, 3, 0}, "Error: queue file write error"};
-}
-
-queue::Recipient queued(const std::string& address, const alias::EndPoint& from) {
-  queue::Recipient to;
-  to.address = address;
-  to.original_to = from.original_to;
-  to.owner = from.owner;
-  to.kind = alias::to_string(from.kind);
-  to.target = from.target;
-  to.runs_as = from.runs_as;
-  to.no_forward = from.no_forward;
-  return to;
 }
 
 }  // namespace
@@ -245,7 +234,7 @@ std::vector<Reply> Session::deliver_all() {
     std::vector<alias::EndPoint> to_queue;
     replies.push_back(deliver_one(recipients_.at(i), i, *message, to_queue));
     for (const auto& end_point : to_queue) {
-      envelope.recipients.push_back(queued(recipients_.at(i).address, end_point));
+      envelope.recipients.push_back(queue::recipient_for(recipients_.at(i).address, end_point));
     }
   }
   Reply for_queued{250, kOk, "Ok: queued"};

@@ -8,6 +8,7 @@
 #include "libmail/base/sys.h"
 #include "libmail/message/header_section.h"
 #include "libmail/message/trace.h"
+#include "libmail/queue/end_points.h"
 #include "libmail/relay/next_hop.h"
 #include "libmail/relay/report.h"
 
@@ -119,17 +120,14 @@ class Attempt {
 
   void deliver_one(std::size_t index, const FileDescriptor& message) {
     const auto& recipient = item_.envelope().recipients.at(index);
-    const auto kind = alias::kind_from_string(recipient.kind);
     local::Delivery delivery;
     delivery.delivery_id = queue::delivery_id(item_.envelope().id, index);
     delivery.queue_id = item_.envelope().id.value;
     delivery.reverse_path = sender_of(index);
-    delivery.end_point = {kind.value_or(alias::Kind::User),
-                          recipient.target,
-                          recipient.original_to,
-                          recipient.owner,
-                          recipient.runs_as,
-                          recipient.no_forward};
+    // A kind of a later version: taken for a user's name, as its address was.
+    delivery.end_point = queue::end_point_of(recipient).value_or(
+        alias::EndPoint{alias::Kind::User, recipient.target, recipient.original_to, recipient.owner,
+                        recipient.runs_as, recipient.no_forward});
     delivery.from_queue = true;
     delivery.arrived_microseconds =
         static_cast<std::uint64_t>(item_.envelope().arrived.time_since_epoch().count());
@@ -150,8 +148,8 @@ class Attempt {
           fate.text = "forward cannot be queued";
           break;
         }
-        if (verdict.status.cls ==
-            5) {  // one of several targets failed for good: told to the sender
+        if (verdict.status.cls == 5) {
+          // One of several targets failed for good: told to the sender.
           fate.outcome = Outcome::Failed;
           break;
         }
@@ -215,14 +213,8 @@ class Attempt {
     }
     if (!end_points) return fail(std::move(end_points).error());
     for (const auto& end_point : *end_points) {
-      queue::Recipient to;
-      to.address = address;
-      to.original_to = end_point.original_to.empty() ? original_to : end_point.original_to;
-      to.owner = end_point.owner;
-      to.kind = alias::to_string(end_point.kind);
-      to.target = end_point.target;
-      to.runs_as = end_point.runs_as;
-      to.no_forward = end_point.no_forward;
+      queue::Recipient to = queue::recipient_for(address, end_point);
+      if (to.original_to.empty()) to.original_to = original_to;
       envelope.recipients.push_back(std::move(to));
     }
     return {};

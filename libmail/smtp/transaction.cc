@@ -7,6 +7,7 @@
 #include "libmail/base/sys.h"
 #include "libmail/message/date.h"
 #include "libmail/message/trace.h"
+#include "libmail/queue/end_points.h"
 #include "libmail/smtp/session.h"
 
 namespace mail::smtp {
@@ -81,15 +82,7 @@ queue::Envelope Session::make_envelope(const std::vector<Recipient>& recipients)
   envelope.client = client_text();
   envelope.sasl_user = sasl_user_;
   for (const auto& from : recipients) {
-    queue::Recipient to;
-    to.address = from.address;
-    to.original_to = from.end_point.original_to;
-    to.owner = from.end_point.owner;
-    to.kind = alias::to_string(from.end_point.kind);
-    to.target = from.end_point.target;
-    to.runs_as = from.end_point.runs_as;
-    to.no_forward = from.end_point.no_forward;
-    envelope.recipients.push_back(std::move(to));
+    envelope.recipients.push_back(queue::recipient_for(from.address, from.end_point));
   }
   return envelope;
 }
@@ -287,8 +280,8 @@ void attempt_local_now(queue::Queue& queue, const queue::QueueId& id, local::Con
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     const auto& recipient = recipients.at(i);
     if (recipient.state != queue::RecipientState::Pending) continue;
-    const auto kind = alias::kind_from_string(recipient.kind);
-    if (!kind || *kind == alias::Kind::Remote) {
+    auto end_point = queue::end_point_of(recipient);
+    if (!end_point || end_point->kind == alias::Kind::Remote) {
       pending = true;
       continue;
     }
@@ -297,8 +290,7 @@ void attempt_local_now(queue::Queue& queue, const queue::QueueId& id, local::Con
     delivery.queue_id = id.value;
     delivery.reverse_path =
         recipient.owner.empty() ? (*item)->envelope().reverse_path : recipient.owner;
-    delivery.end_point = {*kind,           recipient.target,  recipient.original_to,
-                          recipient.owner, recipient.runs_as, recipient.no_forward};
+    delivery.end_point = *std::move(end_point);
     delivery.from_queue = true;
     delivery.arrived_microseconds =
         static_cast<std::uint64_t>((*item)->envelope().arrived.time_since_epoch().count());

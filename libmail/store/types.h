@@ -14,7 +14,8 @@ namespace mail::store {
 template <class Tag, class Value>
 struct Number {
   Value value = 0;
-  auto operator<=>(const Number&) const = default;  // NOLINT(modernize-use-nullptr): clang 14's
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
+  auto operator<=>(const Number&) const = default;
 };
 using Uid = Number<struct UidTag, std::uint32_t>;  // RFC 9051 section 2.3.1.1
 using UidValidity = Number<struct UidValidityTag, std::uint32_t>;

@@ -26,11 +26,8 @@ import tubepost
 from tubepost import check_equal, wait_for
 
 AS_ROOT = "--root" in sys.argv
-if os.getuid() == 0 and not AS_ROOT:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-    os.environ["HOME"] = "/nonexistent"
+if not AS_ROOT:
+    tubepost.become_nobody()
 
 DATA = os.path.join(HERE, "data")
 PEER_DOMAIN = "peer.example"

@@ -30,11 +30,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 import tubepost
 from tubepost import wait_for
 
-if os.getuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-    os.environ["HOME"] = "/nonexistent"
+tubepost.become_nobody()
 
 SOAK = bool(os.environ.get("TUBEPOST_SOAK"))
 SEED = int(os.environ.get("TUBEPOST_SEED") or random.randrange(1 << 31))

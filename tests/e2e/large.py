@@ -15,10 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import tubepost
 from tubepost import check_equal, free_port, wait_for
 
-if os.getuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+tubepost.become_nobody()
 
 SIZE = 50_000_000
 ALLOWED = 12_000  # KiB that a peak may differ: buffers of fixed size, lines of a descriptor table

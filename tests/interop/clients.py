@@ -16,10 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import tubepost
 from tubepost import check_equal, on_terminal, wait_for
 
-if os.getuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+tubepost.become_nobody()
 
 PASSWORD = "sesame-1"
 DOMAIN = "linuxprobe.com"

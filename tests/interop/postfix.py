@@ -216,9 +216,7 @@ def main():
             if child == 0:
                 status = 1
                 try:
-                    os.setgroups([])
-                    os.setgid(NOBODY.pw_gid)
-                    os.setuid(NOBODY.pw_uid)
+                    tubepost.become_nobody()
                     with mail:
                         scenario(mail, postfix)
                     status = 0

@@ -14,11 +14,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 import tubepost
 from tubepost import check_equal
 
-if os.getuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-    os.environ["HOME"] = "/nonexistent"
+tubepost.become_nobody()
 
 SCRIPTS = os.path.join(tubepost.SOURCE, "tests/transcripts/pop3")
 FROM = b"From ann@example.org Sat Aug 15 19:02:06 2017\n"

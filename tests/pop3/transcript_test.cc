@@ -15,13 +15,7 @@ TEST_P(Transcript, IsFollowed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Pop3, Transcript, testing::ValuesIn(test::script_files("pop3")),
-                         [](const testing::TestParamInfo<std::string>& file) {
-                           std::string name = std::filesystem::path(file.param).stem().string();
-                           std::replace_if(
-                               name.begin(), name.end(), [](char c) { return !ascii::is_alnum(c); },
-                               '_');
-                           return name;
-                         });
+                         test::name_of);
 
 }  // namespace
 }  // namespace mail::pop3

@@ -142,9 +142,7 @@ TEST_P(Transcript, IsFollowed) {
   play([] { return std::string::npos; }, "as written");
   if (HasFailure()) return;
   play([] { return std::size_t{1}; }, "octet by octet");
-  const char* given = std::getenv("TUBEPOST_SEED");
-  const unsigned seed =
-      given == nullptr ? std::random_device{}() : ascii::to_number<unsigned>(given).value_or(0);
+  const unsigned seed = test::chosen_seed();
   std::mt19937 random{seed};
   for (int round = 0; round < 3 && !HasFailure(); ++round) {
     play([&] { return std::size_t{1} + random() % 17; },
@@ -153,13 +151,7 @@ TEST_P(Transcript, IsFollowed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Relay, Transcript, testing::ValuesIn(test::script_files("relay")),
-                         [](const testing::TestParamInfo<std::string>& file) {
-                           std::string name = std::filesystem::path(file.param).stem().string();
-                           std::replace_if(
-                               name.begin(), name.end(), [](char c) { return !ascii::is_alnum(c); },
-                               '_');
-                           return name;
-                         });
+                         test::name_of);
 
 }  // namespace
 }  // namespace mail::relay

@@ -98,9 +98,7 @@ def main():
             if child == 0:
                 status = 1
                 try:
-                    os.setgroups([])
-                    os.setgid(65534)
-                    os.setuid(65534)
+                    tubepost.become_nobody()
                     with mail:
                         scenario(mail, store)
                         full_queue(mail)

@@ -19,11 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "../support"))
 import tubepost
 from tubepost import check_equal, wait_for
 
-if os.getuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-    os.environ["HOME"] = "/nonexistent"
+tubepost.become_nobody()
 
 
 class Peer:

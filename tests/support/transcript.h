@@ -170,6 +170,14 @@ inline std::vector<std::string> script_files(const std::string& protocol) {
   return paths;
 }
 
+// The name of its test.
+inline std::string name_of(const testing::TestParamInfo<std::string>& file) {
+  std::string name = std::filesystem::path(file.param).stem().string();
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !ascii::is_alnum(c); }, '_');
+  return name;
+}
+
 // '*' stands for any run of octets, also none.
 inline bool matches(std::string_view pattern, std::string_view text) {
   const std::size_t star = pattern.find('*');
@@ -300,6 +308,12 @@ inline std::deque<Step> cut(const Script& script, const std::function<std::size_
   return steps;
 }
 
+// What TUBEPOST_SEED says, or one of chance.
+inline unsigned chosen_seed() {
+  const char* given = std::getenv("TUBEPOST_SEED");
+  return given == nullptr ? std::random_device{}() : ascii::to_number<unsigned>(given).value_or(0);
+}
+
 // `make(script)` gives a std::unique_ptr to a new session in a new world.
 template <class Make>
 void run_script(const Script& script, const Make& make) {
@@ -332,9 +346,7 @@ void run_script(const Script& script, const Make& make) {
   play(as_written, "in lock step", true);
   play(cut(script, [] { return std::string::npos; }), "whole", false);
   play(cut(script, [] { return std::size_t{1}; }), "octet by octet", false);
-  const char* given = std::getenv("TUBEPOST_SEED");
-  const unsigned seed =
-      given == nullptr ? std::random_device{}() : ascii::to_number<unsigned>(given).value_or(0);
+  const unsigned seed = chosen_seed();
   std::mt19937 random{seed};
   for (int round = 0; round < 3; ++round) {
     play(cut(script, [&] { return std::size_t{1} + random() % 17; }),

@@ -20,6 +20,16 @@ constexpr auto kLetters = std::to_array<Letter>({{'D', Flag::Draft},
 
 }  // namespace
 
+std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view base) {
+  const auto number_at = [&](std::size_t at) {
+    const auto digits = base.substr(at, base.find_first_not_of("0123456789", at) - at);
+    return ascii::to_number<std::uint64_t>(digits).value_or(0);
+  };
+  const auto dot = std::min(base.find('.'), base.size());
+  const bool has_micros = base.substr(dot).starts_with(".M");
+  return {number_at(0), has_micros ? number_at(dot + 2) : 0};
+}
+
 FileName parse_file_name(std::string_view name) {
   FileName result;
   const auto colon = name.find(":2,");

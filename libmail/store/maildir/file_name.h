@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "libmail/store/types.h"
@@ -19,6 +20,10 @@ struct FileName {
 };
 
 FileName parse_file_name(std::string_view name);
+
+// Order of arrival: names begin with SECONDS.M<MICROSECONDS>, neither padded. Zeros where they do
+// not.
+std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view base);
 
 // Keywords by their letter, a to z (Dovecot's dovecot-keywords: "0 name" is a).
 using Keywords = std::vector<std::string>;

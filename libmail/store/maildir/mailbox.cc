@@ -153,19 +153,9 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
   std::vector<File> files;
   files.reserve(found.size());
   for (auto& [base, file] : found) files.push_back(std::move(file));
-  // Order of arrival: names begin with SECONDS.M<MICROSECONDS>, neither padded.
-  const auto time = [](const File& file) {
-    const std::string_view key = file.key;
-    const auto dot = std::min(key.find('.'), key.size());
-    const auto seconds = ascii::to_number<std::uint64_t>(key.substr(0, dot)).value_or(0);
-    std::string_view micros = key.substr(dot);
-    if (!micros.starts_with(".M")) return std::pair(seconds, std::uint64_t{0});
-    micros = micros.substr(2);
-    micros = micros.substr(0, micros.find_first_not_of("0123456789"));
-    return std::pair(seconds, ascii::to_number<std::uint64_t>(micros).value_or(0));
-  };
-  std::stable_sort(files.begin(), files.end(),
-                   [&](const File& a, const File& b) { return time(a) < time(b); });
+  std::stable_sort(files.begin(), files.end(), [](const File& a, const File& b) {
+    return arrival_of(a.key) < arrival_of(b.key);
+  });
   return files;
 }
 
