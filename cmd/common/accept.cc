@@ -21,11 +21,7 @@ net::AcceptSettings prepare_to_accept(const std::vector<std::string>& config_pat
   } else {
     log::error_lines(config::to_error(config.error()).log_text);
     // Whatever was mended: the new process says what is left.
-    for (const auto& path : config_paths) {
-      if (const auto source = config::parse_source(path))
-        settings.watched_files.push_back(source->path);
-    }
-    if (config_paths.empty()) settings.watched_files.push_back(config::kDefaultPath);
+    settings.watched_files = config::files_named(config_paths);
   }
   auth::load_account_modules();
   return settings;

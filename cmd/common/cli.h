@@ -5,6 +5,10 @@
 #include <sysexits.h>
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <string>
+#include <vector>
+
+#include "libmail/config/config.h"
 
 namespace mail::cmd {
 
@@ -19,13 +23,28 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   return std::nullopt;
 }
 
+// -c FILE and -o NAME=VALUE, which may be repeated; in the form that config::load() takes.
+inline void add_config_options(CLI::App& app, std::vector<std::string>& config_arguments) {
+  app.add_option("-c,--config", config_arguments, "Configuration file; may be repeated")
+      ->allow_extra_args(false)
+      ->take_all();
+  app.add_option_function<std::vector<std::string>>(
+         "-o",
+         [&config_arguments](const std::vector<std::string>& settings) {
+           for (const auto& setting : settings) {
+             config_arguments.push_back(config::command_line_setting(setting));
+           }
+         },
+         "NAME=VALUE: a setting for this server alone; may be repeated")
+      ->allow_extra_args(false)
+      ->take_all();
+}
+
 // Options that pop3-serve and imap-serve share.
 inline void add_login_options(CLI::App& app, std::vector<std::string>& config_paths,
                               bool& print_config, bool& check, std::string& listen, bool& idle_exit,
                               bool& implicit_tls, bool& session) {
-  app.add_option("-c,--config", config_paths, "Configuration file; may be repeated")
-      ->allow_extra_args(false)
-      ->take_all();
+  add_config_options(app, config_paths);
   app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
   app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");
   app.add_flag("--implicit-tls", implicit_tls, "TLS from the first octet");

@@ -1,15 +1,8 @@
 #include "cmd/common/login_program.h"
 #include "cmd/common/routes.h"
+#include "libmail/config/bindings.h"
 
 namespace mail::cmd {
-namespace {
-
-// Dovecot's `ssl_cert = </path`: the file, not its content.
-std::string file_of(std::string_view value) {
-  return std::string(value.starts_with('<') ? value.substr(1) : std::string_view());
-}
-
-}  // namespace
 
 login::Settings login_settings(const config::Configuration& config, const std::string& protocol) {
   const auto dovecot = config.dovecot(protocol);
@@ -24,13 +17,12 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.refuse_outside = postfix.get_string("login_networks_outside") != "allow";
   settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
   settings.passwd_file = postfix.get_string("passwd_file");
-  settings.certificate_file = file_of(dovecot.get_string("ssl_cert"));
-  settings.key_file = file_of(dovecot.get_string("ssl_key"));
+  settings.tls_settings = config::login_tls_settings(config, protocol);
   settings.domains = login_names(config).domains;
   settings.configuration = config.serialize();
   settings.files = config.files();
-  for (const auto& file : {settings.certificate_file, settings.key_file}) {
-    if (!file.empty()) settings.files.push_back(file);
+  for (auto& file : tls::watched_files(settings.tls_settings)) {
+    settings.files.push_back(std::move(file));
   }
   return settings;
 }

@@ -23,11 +23,21 @@ Result<int> accept_all(const ServerOptions& options, std::vector<FileDescriptor>
   std::shared_ptr<tls::ServerContext> tls;
   if (config) {
     settings.max_per_source = config->postfix().get_integer("smtpd_client_connection_count_limit");
-    tls = load_tls(*config);
-    for (const char* name : {"smtpd_tls_cert_file", "smtpd_tls_key_file"}) {
-      if (auto file = config->postfix().get_string(name); !file.empty())
-        settings.watched_files.push_back(std::move(file));
+    const auto tls_settings = tls_settings_of(options, *config);
+    tls = load_tls_or_log(tls_settings);
+    for (auto& file : tls::watched_files(tls_settings)) {
+      settings.watched_files.push_back(std::move(file));
     }
+    // A certificate that is being renewed file by file: until the pair fits, the last good one.
+    settings.may_execute_anew = [&options, &tls, is_usable = settings.may_execute_anew] {
+      if (!is_usable()) return false;
+      const auto fresh = config::load(options.config_paths);
+      if (!fresh || !tls) return true;
+      const auto renewed = load_tls(tls_settings_of(options, *fresh));
+      if (renewed) return true;
+      log::error(renewed.error().log_text + "; the last good certificate is kept");
+      return false;
+    };
   }
   TRY(net::accept_connections(
       std::move(sockets), settings, "421 4.7.0 Error: too many connections from your address\r\n",
@@ -49,9 +59,7 @@ int main(int argc, char** argv) {
   bool print_config = false;
   bool check = false;
   CLI::App app{"Receive mail: an SMTP server session on descriptors 0 and 1", "smtp-recv"};
-  app.add_option("-c,--config", options.config_paths, "Configuration file; may be repeated")
-      ->allow_extra_args(false)
-      ->take_all();
+  cmd::add_config_options(app, options.config_paths);
   app.add_option("--listen", listen, "Accept connections on ADDRESS:PORT");
   app.add_flag("--idle-exit", idle_exit, "With inherited sockets: leave after 10 idle seconds");
   app.add_flag("--submission", options.submission,
@@ -82,7 +90,8 @@ int main(int argc, char** argv) {
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
     const auto config = config::load(options.config_paths);
     if (!config) log::error_lines(config::to_error(config.error()).log_text);
-    return cmd::serve_connection(options, config, config ? cmd::load_tls(*config) : nullptr,
-                                 STDIN_FILENO, STDOUT_FILENO);
+    const auto tls =
+        config ? cmd::load_tls_or_log(cmd::tls_settings_of(options, *config)) : nullptr;
+    return cmd::serve_connection(options, config, tls, STDIN_FILENO, STDOUT_FILENO);
   });
 }

@@ -12,6 +12,7 @@
 #include "cmd/common/program.h"
 #include "cmd/common/routes.h"
 #include "libmail/base/log.h"
+#include "libmail/config/bindings.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/socket_conversation.h"
 #include "libmail/login/roles.h"
@@ -93,6 +94,7 @@ smtp::Settings smtp_settings(const config::Configuration& config, const ServerOp
   settings.hop_count_limit = postfix.get_integer("hopcount_limit");
   settings.timeout = postfix.get_duration("smtpd_timeout");
   settings.offer_auth = options.submission || postfix.get_bool("smtpd_sasl_auth_enable");
+  settings.require_tls = postfix.get_string("smtpd_tls_security_level") == "encrypt";
   settings.auth_only_with_tls = postfix.get_bool("smtpd_tls_auth_only") ||
                                 config.dovecot().get_bool("disable_plaintext_auth");
   return settings;
@@ -113,14 +115,28 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   if (peer.is_loopback() || peer.address.empty()) settings.auth_only_with_tls = false;
   // While nothing of the stranger has been read: the monitor that knows passwords; then the rights
   // go.
-  net::DescriptorTransport::Settings transport_settings;
-  if (tls) transport_settings.start_tls = tls::ServerContext::starter(tls);
-  if (options.implicit_tls && !transport_settings.start_tls) {
-    return fail(Errc::Config, "TLS not available", "--implicit-tls without a usable certificate");
+  const bool is_implicit = is_implicit_tls(options, config);
+  if (is_implicit && !tls) {
+    return fail(Errc::Config, "TLS not available", "TLS is needed, and there is no certificate");
   }
   std::unique_ptr<login::MonitorClient> authenticator;
   if (settings.offer_auth) {
-    authenticator = TRY(login::start_monitor(login_settings(config, "smtp"), "smtp", peer));
+    login::Settings monitor = login_settings(config, "smtp");
+    if (tls) monitor.tls_settings = tls->settings();
+    authenticator = TRY(login::start_monitor(monitor, "smtp", peer));
+  }
+  net::DescriptorTransport::Settings transport_settings;
+  transport_settings.tls_timeout = config.postfix().get_duration("smtpd_starttls_timeout");
+  if (tls) {
+    tls->read_tickets();
+    // Certificates for other names come from the monitor; without one their files are opened now.
+    tls::NamedReader named;
+    if (authenticator) {
+      named = [&authenticator](std::size_t number) { return authenticator->certificate(number); };
+    } else {
+      named = tls::open_named(tls->settings());
+    }
+    transport_settings.start_tls = tls::ServerContext::starter(tls, std::move(named));
   }
   TRY(login::become_service("tubepost"));
 
@@ -135,12 +151,12 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
 
   const bool tls_offered = static_cast<bool>(transport_settings.start_tls);
   net::DescriptorTransport io(read_fd, write_fd, std::move(transport_settings));
-  if (options.implicit_tls) TRY(io.start_tls());
+  if (is_implicit) TRY(io.start_tls());
   smtp::ClientInfo client;
   client.address = peer.address;
   if (config.postfix().get_bool("smtpd_peername_lookup"))
     client.name = confirmed_name(peer.address);
-  client.tls_offered = tls_offered && !options.implicit_tls;
+  client.tls_offered = tls_offered && !is_implicit;
   client.tls = io.is_tls();
   client.tls_description = io.tls_description();
   // A client that has only closed its sending side (a pipe from printf, `nc -N`) waits for the
@@ -158,13 +174,31 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
 
 }  // namespace
 
-std::shared_ptr<tls::ServerContext> load_tls(const config::Configuration& config) {
-  const std::string certificate = config.postfix().get_string("smtpd_tls_cert_file");
-  if (certificate.empty()) return nullptr;
-  auto context =
-      tls::ServerContext::load(certificate, config.postfix().get_string("smtpd_tls_key_file"));
+bool is_implicit_tls(const ServerOptions& options, const config::Configuration& config) {
+  return options.implicit_tls || config.postfix().get_bool("smtpd_tls_wrappermode");
+}
+
+tls::Settings tls_settings_of(const ServerOptions& options, const config::Configuration& config) {
+  const bool is_mandatory =
+      is_implicit_tls(options, config) ||
+      config.postfix().get_string("smtpd_tls_security_level") == "encrypt";
+  return config::smtp_tls_settings(config, is_mandatory);
+}
+
+Result<std::shared_ptr<tls::ServerContext>> load_tls(const tls::Settings& settings) {
+  std::shared_ptr<tls::ServerContext> none;
+  if (settings.certificates.empty()) return none;
+  auto context = tls::ServerContext::load(settings);
+  if (context || settings.make_for.empty() || ::geteuid() == 0) return context;
+  const auto code = context.error().code;
+  if (code == Errc::NotFound || code == Errc::Denied) return none;
+  return context;
+}
+
+std::shared_ptr<tls::ServerContext> load_tls_or_log(const tls::Settings& settings) {
+  auto context = load_tls(settings);
   if (context) return *std::move(context);
-  log::warning(context.error().log_text);
+  log::error("no TLS: " + context.error().log_text);
   return nullptr;
 }
 

@@ -24,9 +24,16 @@ struct ServerOptions {
   std::string pretend_client;  // --client: for tests on a pipe
 };
 
-// The certificate of smtpd_tls_cert_file; null where none is named or none can be used (logged). To
-// be called with the rights to read its key.
-std::shared_ptr<tls::ServerContext> load_tls(const config::Configuration& config);
+// Whether TLS begins with the connection: --implicit-tls, or Postfix's smtpd_tls_wrappermode.
+bool is_implicit_tls(const ServerOptions& options, const config::Configuration& config);
+
+// This port's TLS, by smtpd_tls_*.
+tls::Settings tls_settings_of(const ServerOptions& options, const config::Configuration& config);
+
+// To be called with the rights to read the keys. Null: no TLS is wanted, or no certificate is named
+// and our own cannot be made (an ordinary user's server).
+Result<std::shared_ptr<tls::ServerContext>> load_tls(const tls::Settings& settings);
+std::shared_ptr<tls::ServerContext> load_tls_or_log(const tls::Settings& settings);
 
 // Serves the connection on these descriptors; the exit status. `tls` may be null: no STARTTLS then.
 // A broken configuration is answered 421 (DESIGN.md section 2).

@@ -6,6 +6,7 @@
 #include "libmail/alias/expansion.h"
 #include "libmail/config/config.h"
 #include "libmail/store/settings.h"
+#include "libmail/tls/settings.h"
 
 namespace mail::config {
 
@@ -14,6 +15,14 @@ store::Settings store_settings(const Configuration& config);
 
 // alias/expansion.h; `is_local_domain` and `account_exists` stay with the caller.
 alias::Expander::Settings alias_settings(const Configuration& config);
+
+// tls/settings.h for smtp-recv: Postfix's names, smtpd_tls_*. `is_mandatory`: a port where TLS must
+// be used goes by smtpd_tls_mandatory_*. No certificates: smtpd_tls_security_level = none, or
+// smtpd_tls_cert_file = none.
+tls::Settings smtp_tls_settings(const Configuration& config, bool is_mandatory);
+// The same for "pop3" and "imap": Dovecot's names, ssl_*. What Tubepost alone has (the names' union,
+// tickets) is the same for all.
+tls::Settings login_tls_settings(const Configuration& config, const std::string& protocol);
 
 // Where mail waits. Not queue_directory: a stock Postfix main.cf sets that to Postfix's own queue.
 std::string queue_path(const Configuration& config);

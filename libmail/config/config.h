@@ -41,6 +41,13 @@ struct Source {
 // name: main.cf and *.cf are Postfix's, *.conf is Dovecot's. Error Config where neither fits.
 Result<Source> parse_source(std::string_view argument);
 
+// One setting of the command line (`-o NAME=VALUE`, as in Postfix's master.cf) among the arguments
+// of load(): it goes by a main.cf's rules and holds over every file, over `protocol NAME { }` too.
+// So one port can be told apart from the others.
+std::string command_line_setting(std::string_view name_and_value);
+// The files that the arguments name, or the default one.
+std::vector<std::string> files_named(const std::vector<std::string>& arguments);
+
 class Configuration;
 
 // Typed access to one namespace. The name must be in the parameter table with a type that fits the
@@ -114,7 +121,7 @@ class Configuration {
 };
 
 using Loaded = tl::expected<Configuration, Mistakes>;
-// `arguments` as given to -c; none: kDefaultPath, whose absence is a warning, not a mistake.
+// `arguments` as given to -c, and command_line_setting()s; no file: kDefaultPath, whose absence is a warning, not a mistake.
 Loaded load(const std::vector<std::string>& arguments);
 // The same from sources and a host described by the caller (tests).
 Loaded load(const std::vector<Source>& sources, const Host& host);

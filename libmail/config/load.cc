@@ -12,11 +12,13 @@
 #include "libmail/config/postfix_file.h"
 #include "libmail/table/logical_lines.h"
 #include "libmail/table/table.h"
+#include "libmail/tls/versions.h"
 
 namespace mail::config {
 namespace {
 
 constexpr std::size_t kMaxListFileDepth = 10;
+constexpr std::string_view kCommandLine = "-o";  // origin of its settings
 
 std::string base_name(std::string_view path) {
   const auto slash = path.rfind('/');
@@ -62,6 +64,22 @@ Result<Source> parse_source(std::string_view argument) {
   }
   return fail(Errc::Config, "cannot tell the grammar of " + std::string(argument) +
                                 " by its name; write postfix:FILE or dovecot:FILE");
+}
+
+std::string command_line_setting(std::string_view name_and_value) {
+  return std::string(kCommandLine) + ' ' + std::string(name_and_value);
+}
+
+std::vector<std::string> files_named(const std::vector<std::string>& arguments) {
+  std::vector<std::string> files;
+  bool has_sources = false;
+  for (const auto& argument : arguments) {
+    if (argument.starts_with(command_line_setting(""))) continue;
+    has_sources = true;
+    if (const auto source = parse_source(argument)) files.push_back(source->path);
+  }
+  if (!has_sources) files.push_back(kDefaultPath);
+  return files;
 }
 
 // Collects, checks and hands over; one use each.
@@ -118,11 +136,21 @@ class Loader {
                                                        config_.section_order_.end());
     for (auto& setting : reading_.assignments) {
       if (setting.space == Space::Dovecot) note_sections(setting.name, seen);
+      if (setting.origin.file == kCommandLine) forget_special(setting);
       config_.settings_[{setting.space, setting.name}] = setting;
     }
     if (!config_.settings_.contains({Space::Postfix, "myhostname"})) {
       config_.own_name_ = qualified_name(config_.host_);  // once: several defaults ask for it
     }
+  }
+
+  // The command line holds over protocol/NAME/x as well as over x.
+  void forget_special(const Assignment& setting) {
+    std::erase_if(config_.settings_, [&](const auto& entry) {
+      const std::string_view name = entry.first.second;
+      return entry.first.first == setting.space && name.starts_with("protocol/") &&
+             name.substr(std::min(name.size(), name.find('/', 9))) == "/" + setting.name;
+    });
   }
 
   // namespace/inbox/mailbox/Sent/auto holds the sections ("namespace", "inbox") and
@@ -169,11 +197,20 @@ class Loader {
   void warn_of_filters(const Assignment& setting) {
     if (setting.space != Space::Dovecot) return;
     for (const std::string_view filter : {"local/", "remote/", "local_name/"}) {
+      if (is_certificate_of_name(setting.name)) continue;
       if (setting.name.starts_with(filter)) {
         warn(setting.origin, "sections `" + std::string(filter.substr(0, filter.size() - 1)) +
                                  "` are not applied: " + setting.name);
       }
     }
+  }
+
+  // local_name/HOST/ssl_cert and its like (bindings_tls.cc).
+  static bool is_certificate_of_name(std::string_view name) {
+    if (!name.starts_with("local_name/")) return false;
+    const auto last = name.substr(name.rfind('/') + 1);
+    return last == "ssl_cert" || last == "ssl_key" || last == "ssl_alt_cert" ||
+           last == "ssl_alt_key";
   }
 
   void check(const Assignment& setting) {
@@ -217,6 +254,10 @@ class Loader {
       const auto location =
           check_mail_location(value, config_.value_of(Space::Postfix, "mail_spool_directory"));
       if (!location) report(origin, name + ": " + location.error().log_text);
+    }
+    if (name == "smtpd_tls_protocols" || name == "smtpd_tls_mandatory_protocols") {
+      const auto versions = tls::parse_protocols(value);
+      if (!versions) report(origin, name + ": " + versions.error().log_text);
     }
     if (is_list(row.type)) check_items(row, name, parse_list(value), origin, 0);
   }
@@ -280,15 +321,21 @@ Loaded finish_loading(Reading reading, const Host& host,
   return Loader(std::move(reading), host, std::move(section_order)).finish();
 }
 
-Loaded load(const std::vector<Source>& sources, const Host& host) {
-  Reading reading;
+namespace {
+void read_sources(const std::vector<Source>& sources, Reading& into) {
   for (const auto& source : sources) {
     if (source.grammar == Grammar::Postfix) {
-      read_postfix(source.path, reading);
+      read_postfix(source.path, into);
     } else {
-      read_dovecot(source.path, reading);
+      read_dovecot(source.path, into);
     }
   }
+}
+}  // namespace
+
+Loaded load(const std::vector<Source>& sources, const Host& host) {
+  Reading reading;
+  read_sources(sources, reading);
   return finish_loading(std::move(reading), host);
 }
 
@@ -307,16 +354,15 @@ Loaded load_text(const std::vector<std::pair<Source, std::string>>& texts, const
 
 Loaded load(const std::vector<std::string>& arguments) {
   const auto host = Host::of_this_system();
-  if (arguments.empty()) {
-    if (sys::exists(kDefaultPath)) return load({Source{Grammar::Postfix, kDefaultPath}}, host);
-    Reading reading;
-    reading.files.push_back(kDefaultPath);
-    reading.warnings.push_back({{kDefaultPath, 0}, "not found; the defaults hold"});
-    return finish_loading(std::move(reading), host);
-  }
+  const std::string setting = command_line_setting("");
   std::vector<Source> sources;
+  std::vector<std::string> settings;
   Mistakes mistakes;
   for (const auto& argument : arguments) {
+    if (argument.starts_with(setting)) {
+      settings.push_back(argument.substr(setting.size()));
+      continue;
+    }
     auto source = parse_source(argument);
     if (source) {
       sources.push_back(*std::move(source));
@@ -325,7 +371,16 @@ Loaded load(const std::vector<std::string>& arguments) {
     }
   }
   if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
-  return load(sources, host);
+  Reading reading;
+  if (sources.empty() && !sys::exists(kDefaultPath)) {
+    reading.files.push_back(kDefaultPath);
+    reading.warnings.push_back({{kDefaultPath, 0}, "not found; the defaults hold"});
+  } else if (sources.empty()) {
+    sources.push_back({Grammar::Postfix, kDefaultPath});
+  }
+  read_sources(sources, reading);
+  for (const auto& text : settings) parse_postfix(text, std::string(kCommandLine), reading);
+  return finish_loading(std::move(reading), host);
 }
 
 Error to_error(const Mistakes& mistakes) {

@@ -39,6 +39,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"ssl_dh", kDc, Text, "", ""},
     {"ssl_min_protocol", kDc, Choice, "TLSv1.2", "ANY|SSLv3|TLSv1|TLSv1.1|TLSv1.2|TLSv1.3|LATEST"},
     {"ssl_cipher_list", kDc, Text, "", ""},
+    {"ssl_options", kDc, Text, "", ""},
     {"ssl_prefer_server_ciphers", kDc, Boolean, "no", ""},
     {"ssl_verify_client_cert", kDc, Boolean, "no", ""},
     // Login.

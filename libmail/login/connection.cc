@@ -46,16 +46,26 @@ Result<Standing> stand(const Settings& settings, const net::Peer& peer) {
 Result<int> run_front(const Protocol& protocol, const Options& options, const Settings& settings,
                       std::shared_ptr<tls::ServerContext> tls, const net::Peer& peer,
                       bool is_trusted, FileDescriptor channel) {
-  const bool needs_tls = options.implicit_tls || settings.ssl == Settings::Ssl::Required;
-  if (!tls) tls = TRY(load_tls(settings, needs_tls));
+  if (!tls) {
+    auto loaded = load_tls(settings);
+    if (!loaded) log::error(protocol.name + "-login: no TLS: " + loaded.error().log_text);
+    if (loaded) tls = *std::move(loaded);
+  }
+  if (!tls && (options.implicit_tls || settings.ssl == Settings::Ssl::Required)) {
+    return fail(Errc::Config, "TLS not available", "TLS is needed, and there is no certificate");
+  }
+  if (tls) tls->read_tickets();
   TRY(become_front(settings.front_user, settings.empty_directory));
 
+  MonitorClient client(std::move(channel));
   net::DescriptorTransport::Settings io_settings;
-  if (tls) io_settings.start_tls = tls::ServerContext::starter(tls);
+  if (tls) {
+    io_settings.start_tls = tls::ServerContext::starter(
+        tls, [&client](std::size_t number) { return client.certificate(number); });
+  }
   net::DescriptorTransport io(STDIN_FILENO, STDOUT_FILENO, std::move(io_settings));
   if (options.implicit_tls) TRY(io.start_tls());
 
-  MonitorClient client(std::move(channel));
   FrontContext context;
   context.peer = peer;
   context.tls_available = tls != nullptr && !options.implicit_tls;
@@ -146,15 +156,14 @@ void say(std::string_view octets) {
   [[maybe_unused]] const auto put = ::write(STDOUT_FILENO, octets.data(), octets.size());
 }
 
-Result<std::shared_ptr<tls::ServerContext>> load_tls(const Settings& settings, bool is_needed) {
-  if (settings.ssl == Settings::Ssl::No || settings.certificate_file.empty()) {
-    if (is_needed) return fail(Errc::Config, "TLS not available", "TLS is needed; no certificate");
-    return std::shared_ptr<tls::ServerContext>();
-  }
-  auto context = tls::ServerContext::load(settings.certificate_file, settings.key_file);
-  if (context || is_needed) return context;
-  log::error("no TLS: " + context.error().log_text);
-  return std::shared_ptr<tls::ServerContext>();
+Result<std::shared_ptr<tls::ServerContext>> load_tls(const Settings& settings) {
+  std::shared_ptr<tls::ServerContext> none;
+  if (settings.ssl == Settings::Ssl::No || settings.tls_settings.certificates.empty()) return none;
+  auto context = tls::ServerContext::load(settings.tls_settings);
+  if (context || settings.tls_settings.make_for.empty() || ::geteuid() == 0) return context;
+  const auto code = context.error().code;
+  if (code == Errc::NotFound || code == Errc::Denied) return none;
+  return context;
 }
 
 std::vector<std::string> own_arguments() {

@@ -16,9 +16,9 @@ int serve_connection(const Protocol& protocol, const Options& options, const Set
 // Writes to descriptor 1 before anything else has; errors do not matter, the peer may be gone.
 void say(std::string_view octets);
 
-// Certificate and key as the settings name them; null without TLS. Never an error where plain
-// service is left: that is logged.
-Result<std::shared_ptr<tls::ServerContext>> load_tls(const Settings& settings, bool is_needed);
+// TLS as the settings have it; null without. Where no certificate is named and our own cannot be
+// made (an ordinary user's server), that too is "without".
+Result<std::shared_ptr<tls::ServerContext>> load_tls(const Settings& settings);
 
 // This program's own arguments.
 std::vector<std::string> own_arguments();

@@ -10,6 +10,7 @@
 #include "libmail/auth/sasl.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/login/certificates.h"
 
 namespace mail::login {
 namespace {
@@ -65,6 +66,12 @@ Result<std::optional<HandOver>> Monitor::serve(const FileDescriptor& channel,
       TRY(send_packet(channel, serialize(verdict)));
       continue;
     }
+    if (request->kind == RequestKind::Certificate) {
+      FileDescriptor record;
+      const Answer verdict = answer(request->certificate, record);
+      TRY(send_packet(channel, serialize(verdict), record));
+      continue;
+    }
     // A session is made for the one whose password was right, and for nobody else.
     if (!identity_) return fail(Errc::Denied, "no login", "monitor: asked for a session too early");
     auto& become = request->become;
@@ -90,6 +97,25 @@ Result<std::optional<HandOver>> Monitor::serve(const FileDescriptor& channel,
     record.configuration = settings_.configuration;
     return std::optional<HandOver>(std::move(record));
   }
+}
+
+// One handshake, one certificate, and only one of the names that were there from the start.
+Answer Monitor::answer(const CertificateRequest& request, FileDescriptor& record) {
+  if (certificate_given_ || request.number >= settings_.tls_settings.named.size()) {
+    return {false, Errc::Denied, "No such certificate"};
+  }
+  certificate_given_ = true;
+  const auto& named = settings_.tls_settings.named[request.number];
+  auto packed = [&]() -> Result<FileDescriptor> {
+    return pack_certificates(TRY(tls::read_certificates(named.certificates)));
+  }();
+  if (!packed) {
+    log::error(service_ + "-login: certificate of " + named.name + ": " +
+               packed.error().log_text);
+    return {false, packed.error().code, "see the monitor's log line"};
+  }
+  record = std::move(*packed);
+  return {true, Errc::Internal, ""};
 }
 
 std::optional<Error> Monitor::objection_to(const auth::Identity& identity) const {

@@ -32,6 +32,7 @@ class Monitor {
 
  private:
   Answer answer(const VerifyRequest& request);
+  Answer answer(const CertificateRequest& request, FileDescriptor& record);
   [[nodiscard]] std::optional<Error> objection_to(const auth::Identity& identity) const;
   void log_login(const BecomeRequest& request) const;
   void log_end() const;
@@ -43,6 +44,7 @@ class Monitor {
   const Clock& clock_;
   MonotonicTime begin_;
   unsigned attempts_ = 0;
+  bool certificate_given_ = false;
   std::string last_user_, last_method_;
   std::string last_reason_;
   bool last_tls_ = false;

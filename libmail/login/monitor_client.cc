@@ -1,6 +1,7 @@
 #include "libmail/login/monitor_client.h"
 
 #include "libmail/auth/sasl.h"
+#include "libmail/login/certificates.h"
 
 namespace mail::login {
 namespace {
@@ -35,6 +36,16 @@ Result<FileDescriptor> MonitorClient::become_session(const BecomeRequest& reques
   if (!answer.ok) return fail(answer.code, answer.text);
   if (request.tls && !pipe.is_open()) return fail(Errc::Internal, "monitor sent no descriptor");
   return pipe;
+}
+
+Result<std::vector<tls::Pem>> MonitorClient::certificate(std::size_t number) {
+  TRY(send_packet(channel_, serialize(CertificateRequest{static_cast<std::uint32_t>(number)})));
+  FileDescriptor record;
+  const auto packet = TRY(receive_packet(channel_, &record));
+  const auto answer = TRY(parse_answer(packet));
+  if (!answer.ok) return fail(answer.code, answer.text);
+  if (!record.is_open()) return fail(Errc::Internal, "monitor sent no descriptor");
+  return unpack_certificates(record);
 }
 
 }  // namespace mail::login

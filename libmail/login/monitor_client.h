@@ -2,9 +2,12 @@
 // it gives holds the account's name only: the one who asks has no use for uid and home.
 #pragma once
 
+#include <vector>
+
 #include "libmail/auth/authenticator.h"
 #include "libmail/base/file_descriptor.h"
 #include "libmail/login/monitor_messages.h"
+#include "libmail/tls/certificates.h"
 
 namespace mail::login {
 
@@ -15,6 +18,8 @@ class MonitorClient final : public auth::Authenticator {
   // Hands the connection over (fronts only). With TLS the descriptor is the session's other end, to
   // pump; otherwise it is closed.
   Result<FileDescriptor> become_session(const BecomeRequest& request);
+  // The certificates and keys of a name (tls::Settings::named); once a connection.
+  Result<std::vector<tls::Pem>> certificate(std::size_t number);
 
  private:
   FileDescriptor channel_;

@@ -37,6 +37,13 @@ std::string serialize(const BecomeRequest& request) {
   return std::move(out.octets());
 }
 
+std::string serialize(const CertificateRequest& request) {
+  FieldWriter out;
+  out.number(static_cast<std::uint32_t>(RequestKind::Certificate));
+  out.number(request.number);
+  return std::move(out.octets());
+}
+
 std::string serialize(const Answer& answer) {
   FieldWriter out;
   out.number(answer.ok ? 1 : 0);
@@ -49,8 +56,8 @@ Result<Request> parse_request(std::string_view octets) {
   FieldReader in(octets);
   Request request;
   const auto kind = TRY(in.number());
-  const bool tls = TRY(in.number())
-  != 0;
+  const auto number = TRY(in.number());
+  const bool tls = number != 0;
   if (kind == static_cast<std::uint32_t>(RequestKind::Verify)) {
     request.verify.tls = tls;
     request.verify.user = TRY(in.text(kMaxName));
@@ -63,6 +70,9 @@ Result<Request> parse_request(std::string_view octets) {
     request.become.tag = TRY(in.text(kMaxText));
     request.become.tls_description = TRY(in.text(kMaxText));
     request.become.unread = TRY(in.text(kMaxUnread));
+  } else if (kind == static_cast<std::uint32_t>(RequestKind::Certificate)) {
+    request.kind = RequestKind::Certificate;
+    request.certificate.number = number;
   } else {
     return fail(Errc::Corrupt, "no such request", "monitor: request not in the table");
   }

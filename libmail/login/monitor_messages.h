@@ -14,7 +14,7 @@ namespace mail::login {
 inline constexpr std::size_t kMaxMessage = 160U << 10U;
 inline constexpr std::size_t kMaxUnread = 128U << 10U;  // pipelined behind a login
 
-enum class RequestKind : std::uint32_t { Verify = 1, BecomeSession = 2 };
+enum class RequestKind : std::uint32_t { Verify = 1, BecomeSession = 2, Certificate = 3 };
 
 struct VerifyRequest {
   std::string user, password, method;
@@ -24,13 +24,19 @@ struct BecomeRequest {
   std::string login_name, tag, unread, tls_description;
   bool tls = false;
 };
+// The certificate that a client asks for by name (SNI): a number in the list of names that both
+// sides have had from the start. The answer brings a descriptor with it (certificates.h).
+struct CertificateRequest {
+  std::uint32_t number = 0;
+};
 struct Request {
   RequestKind kind = RequestKind::Verify;
   VerifyRequest verify;
   BecomeRequest become;
+  CertificateRequest certificate;
 };
 
-// The answer to both: an Error's code and public text, or the account's name.
+// The answer to each: an Error's code and public text, or the account's name.
 struct Answer {
   bool ok = false;
   Errc code = Errc::Internal;
@@ -39,6 +45,7 @@ struct Answer {
 
 std::string serialize(const VerifyRequest& request);
 std::string serialize(const BecomeRequest& request);
+std::string serialize(const CertificateRequest& request);
 std::string serialize(const Answer& answer);
 Result<Request> parse_request(std::string_view octets);  // Corrupt: not in the table
 Result<Answer> parse_answer(std::string_view octets);

@@ -59,11 +59,11 @@ Result<int> run_acceptor(const Protocol& protocol, const Options& options,
   if (!settings) log::error_lines(settings.error().log_text);
   std::shared_ptr<tls::ServerContext> tls;
   if (settings) {
-    auto loaded = load_tls(*settings, options.implicit_tls);
+    auto loaded = load_tls(*settings);
     if (loaded) {
       tls = *loaded;
     } else {
-      log::error(protocol.name + "-login: " + loaded.error().log_text);
+      log::error(protocol.name + "-login: no TLS: " + loaded.error().log_text);
     }
   }
   auth::load_account_modules();
@@ -73,9 +73,16 @@ Result<int> run_acceptor(const Protocol& protocol, const Options& options,
   if (settings) accepting.watched_files = settings->files;
   accepting.may_execute_anew = [&] {
     const auto fresh = load_settings();
-    if (fresh) return true;
-    log::error_lines(fresh.error().log_text + "\nthe last good configuration is kept");
-    return !settings;
+    if (!fresh) {
+      log::error_lines(fresh.error().log_text + "\nthe last good configuration is kept");
+      return !settings;
+    }
+    // A certificate that is being renewed file by file: until the pair fits, the last good one.
+    const auto renewed = load_tls(*fresh);
+    if (renewed || !tls) return true;
+    log::error(protocol.name + "-login: " + renewed.error().log_text +
+               "; the last good certificate is kept");
+    return false;
   };
   const auto serve = [&](FileDescriptor connection) {
     ::dup2(connection.get(), STDIN_FILENO);

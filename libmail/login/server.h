@@ -18,6 +18,7 @@
 #include "libmail/base/result.h"
 #include "libmail/login/hand_over.h"
 #include "libmail/net/transport.h"
+#include "libmail/tls/settings.h"
 
 namespace mail::login {
 
@@ -29,7 +30,7 @@ struct Settings {  // Dovecot's names, read by libmail/config
   unsigned first_valid_uid = 500;
   std::string passwd_file;  // empty: PAM
   std::string front_user = "tubepost-front";
-  std::string certificate_file, key_file;  // PEM; empty: no TLS
+  tls::Settings tls_settings;         // no certificates: no TLS
   std::vector<std::string> domains;        // accepted after '@' in a login name (finding 7)
   std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
   std::string configuration;                                // for the session (HandOver)

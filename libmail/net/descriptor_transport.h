@@ -27,6 +27,8 @@ class TlsChannel {
   [[nodiscard]] virtual bool has_pending() const = 0;  // decrypted octets wait inside
   virtual void close_notify() = 0;
   [[nodiscard]] virtual std::string description() const = 0;
+  // A session of before goes on: no certificate was shown.
+  [[nodiscard]] virtual bool was_resumed() const { return false; }
 };
 // Shakes hands on the descriptor, not later than the deadline.
 using TlsStarter =

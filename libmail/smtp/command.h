@@ -63,6 +63,7 @@ struct Verb {
   std::uint8_t allowed_in;     // RFC 5321 section 4.1.4
   bool ends_pipelined_group;   // RFC 2920 section 3.1
   std::string_view otherwise;  // said where it is not allowed: "Send MAIL first"
+  bool before_tls = false;     // where TLS must be used (RFC 3207 section 4)
 };
 // LMTP's (RFC 2033) are the same with LHLO in place of HELO and EHLO.
 std::span<const Verb> smtp_verbs();

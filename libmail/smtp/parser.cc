@@ -178,19 +178,19 @@ constexpr std::string_view kMailFirst = "Need MAIL command";
 
 constexpr auto kSmtpVerbs = std::to_array<Verb>({
     // name, parser, allowed in (RFC 5321 section 4.1.4), ends pipelined group (RFC 2920
-    // section 3.1)
-    {"EHLO", parse_ehlo, kAnyState, true, {}},
-    {"HELO", parse_helo, kAnyState, true, {}},
+    // section 3.1), said otherwise, allowed before TLS where that is required (RFC 3207 section 4)
+    {"EHLO", parse_ehlo, kAnyState, true, {}, true},
+    {"HELO", parse_helo, kAnyState, true, {}, true},
     {"MAIL", parse_mail, Greeted, false, "Nested MAIL command"},
     {"RCPT", parse_rcpt, HasSender | HasRecipient, false, kMailFirst},
     {"DATA", parse_bare<Data>, HasSender | HasRecipient, true, kMailFirst},
     {"RSET", parse_bare<Rset>, kAnyState, false, {}},
-    {"NOOP", parse_any<Noop>, kAnyState, true, {}},
-    {"QUIT", parse_any<Quit>, kAnyState, true, {}},
+    {"NOOP", parse_any<Noop>, kAnyState, true, {}, true},
+    {"QUIT", parse_any<Quit>, kAnyState, true, {}, true},
     {"VRFY", parse_vrfy, kAnyState, true, {}},
     {"EXPN", parse_any<Expn>, kAnyState, true, {}},
     {"HELP", parse_any<Help>, kAnyState, true, {}},
-    {"STARTTLS", parse_bare<StartTls>, Greeted, true, "Not now"},
+    {"STARTTLS", parse_bare<StartTls>, Greeted, true, "Not now", true},
     {"AUTH", parse_auth, Greeted, true, "Not now"},
 });
 

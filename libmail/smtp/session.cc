@@ -157,6 +157,8 @@ void Session::process_line(std::string_view line) {
     name = verb == nullptr ? "unknown" : verb->name;
     if (verb == nullptr) {
       reply = {502, {5, 5, 2}, "Error: command not recognized"};
+    } else if (settings_.require_tls && !client_.tls && !verb->before_tls) {
+      reply = {530, {5, 7, 0}, "Must issue a STARTTLS command first"};
     } else if ((verb->allowed_in & state_) == 0) {
       // Before a greeting it is that what is missing (section 4.1.4).
       reply = {
@@ -195,7 +197,7 @@ Reply Session::on(const Helo& command) {
   reply.lines.push_back("SIZE " + std::to_string(settings_.message_size_limit));
   if (client_.tls_offered && !client_.tls) reply.lines.emplace_back("STARTTLS");
   const bool auth_now = services_.authenticator != nullptr && sasl_user_.empty() &&
-                        (client_.tls || !settings_.auth_only_with_tls);
+                        (client_.tls || !(settings_.auth_only_with_tls || settings_.require_tls));
   if (auth_now) {
     std::string mechanisms;
     for (const auto mechanism : auth::sasl_mechanisms()) mechanisms += ' ' + std::string(mechanism);

@@ -1,20 +1,22 @@
 #include "libmail/tls/server_context.h"
 
-#include <fcntl.h>
 #include <poll.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 
-#include "libmail/base/module.h"
+#include "libmail/base/clock.h"
+#include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/net/signals.h"
+#include "libmail/tls/open_module.h"
+#include "libmail/tls/own_certificate.h"
+#include "libmail/tls/ticket_secrets.h"
 
 namespace mail::tls {
 namespace {
 
-constexpr std::size_t kMaxPem = 1U << 20U;  // octets of a certificate file with its chain
 constexpr std::size_t kReason = 256;
 
 struct SessionDeleter {
@@ -49,6 +51,9 @@ class ModuleChannel final : public net::TlsChannel {
     std::array<char, kReason> text{};
     module_->describe(session_.get(), text.data(), text.size());
     return text.data();
+  }
+  [[nodiscard]] bool was_resumed() const override {
+    return module_->was_resumed(session_.get()) != 0;
   }
 
  private:
@@ -91,32 +96,87 @@ Result<void> wait_for(int fd, short events, MonotonicTime deadline) {
   }
 }
 
+tubepost_tls_pem view(const Pem& pem) {
+  return {pem.certificate.data(), pem.certificate.size(), pem.key.data(), pem.key.size()};
+}
+
+// One handshake's way from a client's name to a certificate, called by the module.
+struct NameAsker {
+  const tubepost_tls* module;
+  const Settings& settings;
+  const NamedReader& read;
+
+  static long find(void* self, const char* name) {
+    return find_name(static_cast<NameAsker*>(self)->settings.named, name);
+  }
+  static void fetch(void* self, long number, tubepost_tls_session* session) {
+    const auto& asker = *static_cast<NameAsker*>(self);
+    const auto& named = asker.settings.named.at(static_cast<std::size_t>(number));
+    const auto certificates = asker.read(static_cast<std::size_t>(number));
+    if (!certificates) {
+      log::error("TLS: no certificate for " + named.name + ": " + certificates.error().log_text);
+      return;
+    }
+    for (const auto& pem : *certificates) {
+      const auto octets = view(pem);
+      std::array<char, kReason> why{};
+      if (asker.module->use_certificate(session, &octets, why.data(), why.size()) == 0) {
+        log::error("TLS: no certificate for " + named.name + ": " + pem.origin + ": " + why.data());
+      }
+    }
+  }
+};
+constexpr tubepost_tls_names kNames = {NameAsker::find, NameAsker::fetch};
+
 }  // namespace
 
-Result<std::shared_ptr<ServerContext>> ServerContext::load(const std::string& certificate_file,
-                                                           const std::string& key_file) {
-  void* address = TRY(base::open_module("tubepost-tls.so", "tubepost_tls_module"));
-  const auto* module = reinterpret_cast<decltype(&tubepost_tls_module)>(address)();
-  if (module->version != TUBEPOST_TLS_INTERFACE) {
-    return fail(Errc::Unavailable, "TLS not available", "tubepost-tls.so is of another version");
+Result<std::shared_ptr<ServerContext>> ServerContext::load(Settings settings) {
+  const auto* module = TRY(open_module());
+  if (!settings.make_for.empty()) {
+    TRY(make_own_certificate(settings.certificates.front(), settings.make_for));
   }
-  const std::string certificate = TRY(sys::read_file(certificate_file, kMaxPem));
-  std::string key = TRY(sys::read_file(key_file, kMaxPem));
+  const auto certificates = TRY(read_certificates(settings.certificates));
+  const tubepost_tls_options options{
+      settings.versions, settings.ciphers.c_str(), settings.prefer_server_ciphers ? 1 : 0,
+      settings.service.c_str(), static_cast<unsigned long>(settings.ticket_lifetime.count())};
   std::array<char, kReason> why{};
-  auto* context = module->new_server(certificate.data(), certificate.size(), key.data(), key.size(),
-                                     why.data(), why.size());
-  ::explicit_bzero(key.data(), key.size());
-  if (context == nullptr) {
-    return fail(Errc::Config, "TLS not available",
-                certificate_file + ", " + key_file + ": " + why.data());
+  auto* context = module->new_context(&options, why.data(), why.size());
+  if (context == nullptr) return fail(Errc::Config, "TLS not available", why.data());
+  std::shared_ptr<ServerContext> loaded(new ServerContext(module, context, std::move(settings)));
+  for (const auto& pem : certificates) {
+    const auto octets = view(pem);
+    if (module->add_certificate(context, &octets, why.data(), why.size()) == 0) {
+      return fail(Errc::Config, "TLS not available", pem.origin + ": " + why.data());
+    }
   }
-  return std::shared_ptr<ServerContext>(new ServerContext(module, context));
+  return loaded;
 }
 
 ServerContext::~ServerContext() { module_->free_context(context_); }
 
-Result<std::unique_ptr<net::TlsChannel>> ServerContext::accept(int fd, MonotonicTime deadline) {
-  SessionHandle session(module_->new_session(context_, fd), SessionDeleter{module_});
+void ServerContext::read_tickets() {
+  if (settings_.ticket_file.empty() || settings_.ticket_lifetime.count() <= 0) return;
+  auto secrets = read_ticket_secrets(settings_.ticket_file, settings_.ticket_lifetime,
+                                     SystemClock().now());
+  if (secrets) {
+    module_->set_ticket_secrets(context_, secrets->data(), secrets->size() / kTicketSecret);
+    ::explicit_bzero(secrets->data(), secrets->size());
+    return;
+  }
+  module_->set_ticket_secrets(context_, nullptr, 0);
+  // Not ours to use or to make (a service that was not started as root): every handshake is full.
+  const auto code = secrets.error().code;
+  if (code == Errc::Denied || code == Errc::NotFound || code == Errc::InUse) return;
+  log::warning(secrets.error().log_text);
+}
+
+Result<std::unique_ptr<net::TlsChannel>> ServerContext::accept(int fd, MonotonicTime deadline,
+                                                               const NamedReader& read) {
+  NameAsker asker{module_, settings_, read};
+  const bool has_names = read && !settings_.named.empty();
+  SessionHandle session(
+      module_->new_session(context_, fd, has_names ? &kNames : nullptr, &asker),
+      SessionDeleter{module_});
   if (!session) return fail(Errc::Unavailable, "TLS not available", "tls: no session");
   for (;;) {
     std::array<char, kReason> why{};
@@ -137,9 +197,18 @@ Result<std::unique_ptr<net::TlsChannel>> ServerContext::accept(int fd, Monotonic
   }
 }
 
-net::TlsStarter ServerContext::starter(std::shared_ptr<ServerContext> context) {
-  return [context = std::move(context)](int fd, MonotonicTime deadline) {
-    return context->accept(fd, deadline);
+net::TlsStarter ServerContext::starter(std::shared_ptr<ServerContext> context, NamedReader read) {
+  return [context = std::move(context), read = std::move(read)](int fd, MonotonicTime deadline) {
+    return context->accept(fd, deadline, read);
+  };
+}
+
+NamedReader open_named(const Settings& settings) {
+  auto files = std::make_shared<OpenCertificateFiles>();
+  for (const auto& named : settings.named) files->open(named.certificates);
+  return [files, &settings](std::size_t number) {
+    return read_certificates(settings.named.at(number).certificates,
+                             [&](const std::string& path) { return files->read(path); });
   };
 }
 

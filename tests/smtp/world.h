@@ -3,7 +3,7 @@
 //   @ client 192.0.2.1        the peer; without it 192.168.10.30, which is in mynetworks
 //   @ tls                     STARTTLS is offered
 //   @ auth                    AUTH is offered; boss has the password linuxprobe
-//   @ auth_only_with_tls, @ submission, @ require_auth
+//   @ auth_only_with_tls, @ require_tls, @ submission, @ require_auth
 //   @ size_limit N, @ recipient_limit N, @ error_limit N, @ hop_limit N
 //   @ check boss full         the answer at RCPT;  @ deliver boss later   the one after the dot
 //   @ stored boss 1           at the end one message lies in boss's mailbox
@@ -131,6 +131,7 @@ class World {
     settings.recipient_limit = number("recipient_limit", 1000);
     settings.hard_error_limit = number("error_limit", 20);
     settings.hop_count_limit = number("hop_limit", 50);
+    settings.require_tls = script.settings.count("require_tls") != 0;
     settings.auth_only_with_tls = script.settings.count("auth_only_with_tls") != 0;
     settings.require_auth = script.settings.count("require_auth") != 0;
     return settings;

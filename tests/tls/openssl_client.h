@@ -3,6 +3,7 @@
 #pragma once
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -26,12 +27,13 @@ inline bool run(const std::string& command) {
   return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
 }
 
-// P-256, self-signed, named NAME in DIRECTORY.
-inline Certificate make_certificate(const std::string& directory, const std::string& name) {
+// Self-signed, named NAME.test, in DIRECTORY; a P-256 key, or what `key` says to openssl-req(1).
+inline Certificate make_certificate(
+    const std::string& directory, const std::string& name,
+    const std::string& key = "ec -pkeyopt ec_paramgen_curve:prime256v1") {
   Certificate made{directory + "/" + name + ".pem", directory + "/" + name + ".key"};
-  if (!run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-           "-subj /CN=" +
-           name + ".test -keyout " + made.key + " -out " + made.certificate)) {
+  if (!run("openssl req -x509 -newkey " + key + " -nodes -days 2 -subj /CN=" + name +
+           ".test -keyout " + made.key + " -out " + made.certificate)) {
     std::abort();
   }
   return made;
@@ -39,10 +41,23 @@ inline Certificate make_certificate(const std::string& directory, const std::str
 
 struct SslDeleter {
   void operator()(SSL* ssl) const { ::SSL_free(ssl); }
+  void operator()(SSL_SESSION* session) const { ::SSL_SESSION_free(session); }
   void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
 };
 using Ssl = std::unique_ptr<SSL, SslDeleter>;
 using SslContext = std::unique_ptr<SSL_CTX, SslDeleter>;
+using SslSession = std::unique_ptr<SSL_SESSION, SslDeleter>;
+
+// "one.test", the common name of the certificate that the server has shown.
+inline std::string peer_name(SSL* ssl) {
+  X509* certificate = ::SSL_get1_peer_certificate(ssl);
+  if (certificate == nullptr) return {};
+  char name[256] = "";
+  ::X509_NAME_get_text_by_NID(::X509_get_subject_name(certificate), NID_commonName, name,
+                              sizeof name);
+  ::X509_free(certificate);
+  return name;
+}
 
 class Client {
  public:

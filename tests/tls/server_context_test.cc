@@ -60,8 +60,15 @@ class ServerContextTest : public ::testing::Test {
   }
   static void TearDownTestSuite() { testing::run("rm -r " + directory_); }
 
-  static std::shared_ptr<ServerContext> load() {
-    auto context = ServerContext::load(one_.certificate, one_.key);
+  static Settings settings_of(const std::string& certificate, const std::string& key) {
+    Settings settings;
+    settings.certificates = {{certificate, key, {}}};
+    settings.service = "test";
+    return settings;
+  }
+  static std::shared_ptr<ServerContext> load(const Settings& settings = settings_of(
+                                                 one_.certificate, one_.key)) {
+    auto context = ServerContext::load(settings);
     EXPECT_TRUE(context) << context.error().log_text;
     return *context;
   }
@@ -82,7 +89,7 @@ class ServerContextTest : public ::testing::Test {
     return octets;
   }
   static Error load_error(const std::string& certificate, const std::string& key) {
-    const auto context = ServerContext::load(certificate, key);
+    const auto context = ServerContext::load(settings_of(certificate, key));
     EXPECT_FALSE(context);
     return context ? Error{} : context.error();
   }
@@ -265,7 +272,7 @@ TEST_F(ServerContextTest, TellsOfDecryptedOctetsThatWait) {
 TEST_F(ServerContextTest, SendsTheChainOfTheFile) {
   const std::string file = directory_ + "/chain.pem";
   write_file(file, read_file(one_.certificate) + "\n" + read_file(two_.certificate));
-  const auto context = ServerContext::load(file, one_.key);
+  const auto context = ServerContext::load(settings_of(file, one_.key));
   ASSERT_TRUE(context) << context.error().log_text;
   int certificates = 0;
   Client client([&](SSL* ssl, int) {
@@ -280,7 +287,7 @@ TEST_F(ServerContextTest, SendsTheChainOfTheFile) {
 TEST_F(ServerContextTest, OneFileMayHoldBoth) {
   const std::string file = directory_ + "/both.pem";
   write_file(file, read_file(one_.key) + read_file(one_.certificate));
-  EXPECT_TRUE(ServerContext::load(file, file));
+  EXPECT_TRUE(ServerContext::load(settings_of(file, file)));
 }
 
 TEST_F(ServerContextTest, SaysWhatIsWrongWithTheFiles) {
@@ -301,7 +308,8 @@ TEST_F(ServerContextTest, SaysWhatIsWrongWithTheFiles) {
   const std::string locked = directory_ + "/locked.key";
   ASSERT_TRUE(
       testing::run("openssl pkcs8 -topk8 -passout pass:x -in " + one_.key + " -out " + locked));
-  EXPECT_THAT(load_error(one_.certificate, locked).log_text, HasSubstr(": private key"));
+  EXPECT_THAT(load_error(one_.certificate, locked).log_text,
+              HasSubstr("locked.key: private key: protected by a passphrase"));
 
   // A damaged certificate in the chain is not the end of the chain.
   std::string damaged = read_file(two_.certificate);
