@@ -179,9 +179,8 @@ bool is_implicit_tls(const ServerOptions& options, const config::Configuration& 
 }
 
 tls::Settings tls_settings_of(const ServerOptions& options, const config::Configuration& config) {
-  const bool is_mandatory =
-      is_implicit_tls(options, config) ||
-      config.postfix().get_string("smtpd_tls_security_level") == "encrypt";
+  const bool is_mandatory = is_implicit_tls(options, config) ||
+                            config.postfix().get_string("smtpd_tls_security_level") == "encrypt";
   return config::smtp_tls_settings(config, is_mandatory);
 }
 

@@ -67,8 +67,7 @@ void add_sni_maps(const Configuration& config, tls::Settings& settings) {
       const auto space = whole.find_first_of(" \t");
       if (space == std::string_view::npos) continue;
       auto files = parse_list(whole.substr(space));
-      settings.named.push_back(
-          {std::string(whole.substr(0, space)), {{"", "", std::move(files)}}});
+      settings.named.push_back({std::string(whole.substr(0, space)), {{"", "", std::move(files)}}});
     }
   }
 }
@@ -76,10 +75,10 @@ void add_sni_maps(const Configuration& config, tls::Settings& settings) {
 void set_tickets(const Configuration& config, tls::Settings& settings) {
   const auto postfix = config.postfix();
   settings.ticket_file = postfix.get_string("tubepost_run_directory") + "/tls-tickets";
-  settings.ticket_lifetime = std::min<std::chrono::seconds>(
-      std::chrono::floor<std::chrono::seconds>(
-          postfix.get_duration("smtpd_tls_session_cache_timeout")),
-      kMaxTicketLifetime);
+  settings.ticket_lifetime =
+      std::min<std::chrono::seconds>(std::chrono::floor<std::chrono::seconds>(
+                                         postfix.get_duration("smtpd_tls_session_cache_timeout")),
+                                     kMaxTicketLifetime);
 }
 
 // Postfix's grades. What they call medium is what the system's OpenSSL offers by itself.
@@ -139,8 +138,8 @@ tls::Settings login_tls_settings(const Configuration& config, const std::string&
   add_pair(settings.certificates, file("ssl_cert"), file("ssl_key"));
   add_pair(settings.certificates, file("ssl_alt_cert"), file("ssl_alt_key"));
   if (settings.certificates.empty()) use_own(config, settings);
-  settings.versions =
-      tls::parse_min_protocol(dovecot.get_string("ssl_min_protocol")).value_or(tls::kModernVersions);
+  settings.versions = tls::parse_min_protocol(dovecot.get_string("ssl_min_protocol"))
+                          .value_or(tls::kModernVersions);
   settings.ciphers = dovecot.get_string("ssl_cipher_list");
   settings.prefer_server_ciphers = dovecot.get_bool("ssl_prefer_server_ciphers");
   add_local_names(config, settings);

@@ -148,7 +148,8 @@ class Loader {
   void forget_special(const Assignment& setting) {
     std::erase_if(config_.settings_, [&](const auto& entry) {
       const std::string_view name = entry.first.second;
-      return entry.first.first == setting.space && name.starts_with("protocol/") &&
+      return entry.first.first == setting.space && entry.second.origin.file != kCommandLine &&
+             name.starts_with("protocol/") &&
              name.substr(std::min(name.size(), name.find('/', 9))) == "/" + setting.name;
     });
   }

@@ -110,8 +110,7 @@ Answer Monitor::answer(const CertificateRequest& request, FileDescriptor& record
     return pack_certificates(TRY(tls::read_certificates(named.certificates)));
   }();
   if (!packed) {
-    log::error(service_ + "-login: certificate of " + named.name + ": " +
-               packed.error().log_text);
+    log::error(service_ + "-login: certificate of " + named.name + ": " + packed.error().log_text);
     return {false, packed.error().code, "see the monitor's log line"};
   }
   record = std::move(*packed);

@@ -45,9 +45,9 @@ Result<void> make_own_certificate(const CertificateFiles& files, const std::stri
     std::memcpy(key.data(), text.data(), text.size());
     ::explicit_bzero(text.data(), text.size());
   }
-  const bool is_made = module->make_certificate(host.c_str(), certificate.data(),
-                                                certificate.size(), key.data(), key.size(),
-                                                why.data(), why.size()) != 0;
+  const bool is_made =
+      module->make_certificate(host.c_str(), certificate.data(), certificate.size(), key.data(),
+                               key.size(), why.data(), why.size()) != 0;
   auto written = [&]() -> Result<void> {
     if (!is_made) {
       return fail(Errc::Config, "TLS not available",

@@ -156,11 +156,12 @@ ServerContext::~ServerContext() { module_->free_context(context_); }
 
 void ServerContext::read_tickets() {
   if (settings_.ticket_file.empty() || settings_.ticket_lifetime.count() <= 0) return;
-  auto secrets = read_ticket_secrets(settings_.ticket_file, settings_.ticket_lifetime,
-                                     SystemClock().now());
+  auto secrets =
+      read_ticket_secrets(settings_.ticket_file, settings_.ticket_lifetime, SystemClock().now());
   if (secrets) {
-    module_->set_ticket_secrets(context_, secrets->data(), secrets->size() / kTicketSecret);
-    ::explicit_bzero(secrets->data(), secrets->size());
+    std::string& octets = *secrets;
+    module_->set_ticket_secrets(context_, octets.c_str(), octets.size() / kTicketSecret);
+    ::explicit_bzero(octets.data(), octets.size());
     return;
   }
   module_->set_ticket_secrets(context_, nullptr, 0);
@@ -174,9 +175,8 @@ Result<std::unique_ptr<net::TlsChannel>> ServerContext::accept(int fd, Monotonic
                                                                const NamedReader& read) {
   NameAsker asker{module_, settings_, read};
   const bool has_names = read && !settings_.named.empty();
-  SessionHandle session(
-      module_->new_session(context_, fd, has_names ? &kNames : nullptr, &asker),
-      SessionDeleter{module_});
+  SessionHandle session(module_->new_session(context_, fd, has_names ? &kNames : nullptr, &asker),
+                        SessionDeleter{module_});
   if (!session) return fail(Errc::Unavailable, "TLS not available", "tls: no session");
   for (;;) {
     std::array<char, kReason> why{};

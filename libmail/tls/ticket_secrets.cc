@@ -53,8 +53,9 @@ Result<FileDescriptor> open_file(const std::string& path) {
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0077U) != 0 ||
       status.st_nlink != 1) {
     return fail(Errc::Config, "TLS not available",
-                path + ": not used for session tickets: it must be a file of the user who starts "
-                       "the servers, mode 0600, one link");
+                path +
+                    ": not used for session tickets: it must be a file of the user who starts "
+                    "the servers, mode 0600, one link");
   }
   return *std::move(file);
 }
@@ -62,8 +63,7 @@ Result<FileDescriptor> open_file(const std::string& path) {
 // An empty record where there is none yet, or a damaged one.
 Result<Record> read_record(const FileDescriptor& file) {
   Record record;
-  const auto size =
-      TRY(sys::pread(file, {reinterpret_cast<char*>(&record), sizeof record}, 0));
+  const auto size = TRY(sys::pread(file, {reinterpret_cast<char*>(&record), sizeof record}, 0));
   if (size != sizeof record || !is_sound(record)) return Record{};
   return record;
 }

@@ -1,7 +1,7 @@
 // The secrets that the session tickets of all our servers are sealed with (RFC 5077, RFC 8446
 // section 4.6.1), shared by processes that live for one connection each: a small file,
 // RUN/tls-tickets, 0600, of the user the monitors run as. Two secrets, each used for `lifetime` and
-// known for as long again, so a ticket is good for one lifetime at least and for two at most; then
+// known for as long again, so every ticket is good for one lifetime, and after two
 // the secret is gone, and with it what a recorded connection could be opened with (docs/tls.md).
 // Whoever finds the newest one too old puts a new one in its place, under a lock, in the file as it
 // stands: monitors may write the file but not its directory.

@@ -2,9 +2,11 @@
 """TLS of the built servers, with Python's OpenSSL as client: certificates by name, versions by port,
 resumed sessions, renewed certificates, plaintext behind STARTTLS, what is said about bad files.
 
-Run by root it becomes nobody first.
+Run by root it becomes nobody first. With --root it stays root, in mount namespace and /etc of its own, and the
+servers have the capabilities of their units: monitors that read the keys, fronts that may open nothing.
 """
 import os
+import pwd
 import shutil
 import socket
 import ssl
@@ -13,11 +15,15 @@ import sys
 import time
 import warnings
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../support"), os.path.join(HERE, "../e2e")]
+import chapter
 import tubepost
 from tubepost import check_equal, wait_for
 
-tubepost.become_nobody()
+AS_ROOT = "--root" in sys.argv
+if not AS_ROOT:
+    tubepost.become_nobody()
 warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.0 is what is tested
 
 PASSWORD = "sesame-1"
@@ -309,8 +315,41 @@ def test_required():
         assert "STARTTLS" not in out, out
 
 
+class UnitSystem(tubepost.System):
+    """Started as the units start them: root with three capabilities, so that only root's own files can be read."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        owner = pwd.getpwnam("tubepost")
+        os.makedirs(self.path("bin"))
+        for name in ("smtp-recv", "pop3-serve", "imap-serve", "newaliases"):
+            with open(self.path("bin", name), "w") as f:
+                f.write("#!/bin/sh\nexec setpriv --bounding-set -all,+setuid,+setgid,+sys_chroot "
+                        f"{tubepost.BUILD}/{name} \"$@\"\n")
+            os.chmod(self.path("bin", name), 0o755)
+        # As tubepost.tmpfiles: the directory is tubepost's, the file in it the monitors'.
+        tickets = self.path("run", "tls-tickets")
+        os.close(os.open(tickets, os.O_CREAT | os.O_WRONLY, 0o600))
+        for sub in ("run", "spool", "spool/drop", "spool/queue"):
+            os.chown(self.path(sub), owner.pw_uid, owner.pw_gid)
+        for sub in ("etc", "home"):
+            os.chmod(self.path(sub), 0o755)
+        os.chmod(self.path("mail"), 0o1777)
+
+    def program(self, name):
+        return self.path("bin", name)
+
+    def add_account(self, name, password):
+        nobody = pwd.getpwnam("nobody")
+        home = self.path("home", name)
+        os.makedirs(home, mode=0o700)
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        with open(self.path("etc", "passwd"), "a") as f:
+            f.write(f"{name}:{{PLAIN}}{password}:{nobody.pw_uid}:{nobody.pw_gid}::{home}::\n")
+
+
 def main():
-    with tubepost.System(host="mail.test") as mail:
+    with (UnitSystem if AS_ROOT else tubepost.System)(host="mail.test") as mail:
         etc = mail.path("etc")
         os.mkdir(f"{etc}/new")
         for name in ("mail.test", "dovecot.test", "postfix.test"):
@@ -363,10 +402,14 @@ local_name broken.test {{
                      test_injection, test_login_under_tls, test_renewal):
             test(t)
             print("ok", test.__name__)
+    if AS_ROOT:
+        return
     for test in (test_own_certificate, test_bad_files, test_required):
         test()
         print("ok", test.__name__)
 
 
 if __name__ == "__main__":
+    if AS_ROOT:
+        chapter.enter_own_machine()
     main()

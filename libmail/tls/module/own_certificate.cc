@@ -52,8 +52,9 @@ bool add_extension(X509* certificate, int kind, const std::string& value) {
 
 // A host's name goes into OpenSSL's small language for extensions: nothing else may.
 bool is_host_name(const std::string& host) {
-  return !host.empty() && host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
-                                                 "WXYZ0123456789.-_") == std::string::npos;
+  return !host.empty() && host.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                              "WXYZ0123456789.-_") == std::string::npos;
 }
 
 bool fill(X509* certificate, EVP_PKEY* key, const std::string& host) {
@@ -67,7 +68,8 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& host) {
          ::X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                       reinterpret_cast<const unsigned char*>(common.data()),
                                       static_cast<int>(common.size()), -1, 0) == 1 &&
-         ::X509_set_issuer_name(certificate, name) == 1 && ::X509_set_pubkey(certificate, key) == 1 &&
+         ::X509_set_issuer_name(certificate, name) == 1 &&
+         ::X509_set_pubkey(certificate, key) == 1 &&
          add_extension(certificate, NID_subject_key_identifier, "hash") &&
          add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
          add_extension(certificate, NID_ext_key_usage, "serverAuth") &&
@@ -91,8 +93,9 @@ Handle<EVP_PKEY> take_key(char* pem, std::size_t size) {
   }
   Handle<EVP_PKEY> key(EVP_EC_gen("P-256"));
   const Handle<BIO> out(::BIO_new(::BIO_s_secmem()));
-  if (!key || ::PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                         nullptr) != 1 ||
+  if (!key ||
+      ::PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+          1 ||
       !copy_out(out.get(), pem, size)) {
     return {};
   }

@@ -18,9 +18,9 @@
 #include <string>
 #include <string_view>
 
-#include "libmail/tls/module_interface.h"
 #include "libmail/tls/module/own_certificate.h"
 #include "libmail/tls/module/say.h"
+#include "libmail/tls/module_interface.h"
 
 namespace {
 
@@ -56,9 +56,9 @@ struct tubepost_tls_session {
   SSL* ssl = nullptr;
   const tubepost_tls_names* names = nullptr;  // null after the handshake
   void* owner = nullptr;
-  long wanted = -1;        // the number of the certificate that the client's name asks for
+  long wanted = -1;  // the number of the certificate that the client's name asks for
   bool was_fetched = false;
-  bool is_named = false;   // the default certificate was taken off
+  bool is_named = false;  // the default certificate was taken off
 };
 
 namespace {
@@ -204,8 +204,8 @@ bool prepare(const TicketKeys& keys, unsigned char* iv, EVP_CIPHER_CTX* cipher, 
              int sealing) {
   char digest[] = "SHA256";
   OSSL_PARAM params[] = {
-      ::OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
-                                          const_cast<unsigned char*>(keys.mac), sizeof keys.mac),
+      ::OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>(keys.mac),
+                                          sizeof keys.mac),
       ::OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
       ::OSSL_PARAM_construct_end(),
   };
@@ -382,20 +382,29 @@ void describe(const tubepost_tls_session* session, char* text, size_t size) {
                 ::SSL_CIPHER_get_name(cipher), bits, algorithm_bits);
 }
 
-int was_resumed(const tubepost_tls_session* session) {
-  return ::SSL_session_reused(session->ssl);
-}
+int was_resumed(const tubepost_tls_session* session) { return ::SSL_session_reused(session->ssl); }
 
 void free_session(tubepost_tls_session* session) {
   ::SSL_free(session->ssl);
   delete session;
 }
 
-const tubepost_tls kModule = {
-    TUBEPOST_TLS_INTERFACE, new_context, free_context, add_certificate, set_ticket_secrets,
-    new_session,            use_certificate, accept,   read,            write,
-    pending,                close_notify,    describe, was_resumed,     free_session,
-    mail::tls::make_certificate};
+const tubepost_tls kModule = {TUBEPOST_TLS_INTERFACE,
+                              new_context,
+                              free_context,
+                              add_certificate,
+                              set_ticket_secrets,
+                              new_session,
+                              use_certificate,
+                              accept,
+                              read,
+                              write,
+                              pending,
+                              close_notify,
+                              describe,
+                              was_resumed,
+                              free_session,
+                              mail::tls::make_certificate};
 
 }  // namespace
 
