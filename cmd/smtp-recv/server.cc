@@ -136,7 +136,15 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
     } else {
       named = tls::open_named(tls->settings());
     }
-    transport_settings.start_tls = tls::ServerContext::starter(tls, std::move(named));
+    // After a handshake that failed nothing can be said any more, least of all in plaintext.
+    transport_settings.start_tls =
+        [start = tls::ServerContext::starter(tls, std::move(named)), address = peer.address](
+            int fd, MonotonicTime deadline) -> Result<std::unique_ptr<net::TlsChannel>> {
+      auto channel = start(fd, deadline);
+      if (channel) return channel;
+      log::info("SSL_accept error from [" + address + "]: " + channel.error().log_text);
+      return fail(Errc::Closed, "Connection closed", channel.error().log_text);
+    };
   }
   TRY(login::become_service("tubepost"));
 

@@ -20,8 +20,8 @@ alias::Expander::Settings alias_settings(const Configuration& config);
 // be used goes by smtpd_tls_mandatory_*. No certificates: smtpd_tls_security_level = none, or
 // smtpd_tls_cert_file = none.
 tls::Settings smtp_tls_settings(const Configuration& config, bool is_mandatory);
-// The same for "pop3" and "imap": Dovecot's names, ssl_*. What Tubepost alone has (the names' union,
-// tickets) is the same for all.
+// The same for "pop3" and "imap": Dovecot's names, ssl_*. What Tubepost alone has (the names'
+// union, tickets) is the same for all.
 tls::Settings login_tls_settings(const Configuration& config, const std::string& protocol);
 
 // Where mail waits. Not queue_directory: a stock Postfix main.cf sets that to Postfix's own queue.

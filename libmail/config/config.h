@@ -121,7 +121,8 @@ class Configuration {
 };
 
 using Loaded = tl::expected<Configuration, Mistakes>;
-// `arguments` as given to -c, and command_line_setting()s; no file: kDefaultPath, whose absence is a warning, not a mistake.
+// `arguments` as given to -c, and command_line_setting()s; no file: kDefaultPath, whose absence is
+// a warning, not a mistake.
 Loaded load(const std::vector<std::string>& arguments);
 // The same from sources and a host described by the caller (tests).
 Loaded load(const std::vector<Source>& sources, const Host& host);

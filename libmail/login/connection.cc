@@ -115,6 +115,7 @@ Result<void> execute_session(const HandOver& record) {
   if (was_root) clean_environment(record.identity);
   arguments.insert(arguments.begin() + 1, "--session");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   // Not by path: an upgrade may have replaced it, and the user may not reach it.

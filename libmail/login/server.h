@@ -30,8 +30,8 @@ struct Settings {  // Dovecot's names, read by libmail/config
   unsigned first_valid_uid = 500;
   std::string passwd_file;  // empty: PAM
   std::string front_user = "tubepost-front";
-  tls::Settings tls_settings;         // no certificates: no TLS
-  std::vector<std::string> domains;        // accepted after '@' in a login name (finding 7)
+  tls::Settings tls_settings;        // no certificates: no TLS
+  std::vector<std::string> domains;  // accepted after '@' in a login name (finding 7)
   std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
   std::string configuration;                                // for the session (HandOver)
   std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates

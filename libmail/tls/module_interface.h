@@ -33,10 +33,11 @@ enum tubepost_tls_version {
 #define TUBEPOST_TLS_TICKET_SECRET 32
 
 struct tubepost_tls_options {
-  unsigned versions;   /* with 1.0 or 1.1 in the set their weak digests are allowed (security level 0) */
+  unsigned
+      versions; /* with 1.0 or 1.1 in the set their weak digests are allowed (security level 0) */
   const char* ciphers; /* up to TLS 1.2, in OpenSSL's words; empty: the system's */
   int prefer_server_ciphers;
-  const char* service;             /* sessions of another service are not resumed; 32 octets at most */
+  const char* service; /* sessions of another service are not resumed; 32 octets at most */
   unsigned long ticket_lifetime_s; /* told to the client with a ticket */
 };
 

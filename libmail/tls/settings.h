@@ -1,5 +1,5 @@
-// What a server's TLS is made of: certificates, versions, tickets. Filled by libmail/config, one for
-// each service (and by its command line for each port).
+// What a server's TLS is made of: certificates, versions, tickets. Filled by libmail/config, one
+// for each service (and by its command line for each port).
 #pragma once
 
 #include <chrono>

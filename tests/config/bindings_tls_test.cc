@@ -15,9 +15,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 Configuration load_both(const std::string& postfix, const std::string& dovecot = "") {
-  auto loaded = load_text({{{Grammar::Postfix, "main.cf"}, postfix},
-                           {{Grammar::Dovecot, "dovecot.conf"}, dovecot}},
-                          Host{"mail.a.org", "", {}});
+  auto loaded = load_text(
+      {{{Grammar::Postfix, "main.cf"}, postfix}, {{Grammar::Dovecot, "dovecot.conf"}, dovecot}},
+      Host{"mail.a.org", "", {}});
   EXPECT_TRUE(loaded);
   if (!loaded) throw std::runtime_error(render(loaded.error()).front());
   return *std::move(loaded);
@@ -88,8 +88,9 @@ TEST(TlsBindings, MandatoryPortsHaveTheirOwnVersionsAndCiphers) {
 
 TEST(TlsBindings, DovecotVersionsCiphersTickets) {
   const auto settings =
-      login_tls_settings(load_both("", "ssl_min_protocol = TLSv1.1\nssl_cipher_list = HIGH\n"
-                                       "ssl_prefer_server_ciphers = yes\nssl_options = no_ticket\n"),
+      login_tls_settings(load_both("",
+                                   "ssl_min_protocol = TLSv1.1\nssl_cipher_list = HIGH\n"
+                                   "ssl_prefer_server_ciphers = yes\nssl_options = no_ticket\n"),
                          "imap");
   EXPECT_EQ(settings.versions, TUBEPOST_TLS_1_1 | tls::kModernVersions);
   EXPECT_EQ(settings.ciphers, "HIGH");
@@ -151,10 +152,9 @@ TEST(CommandLine, ASettingHoldsOverTheFiles) {
   std::ofstream(name) << "ssl_min_protocol = TLSv1.3\nprotocol pop3 {\n"
                          "  ssl_min_protocol = TLSv1.2\n}\n";
   const std::string source = std::string("dovecot:") + name;
-  const auto loaded =
-      load({command_line_setting("ssl_min_protocol=TLSv1"), source,
-            command_line_setting("smtpd_tls_protocols = >=TLSv1"),
-            command_line_setting("protocol/imap/ssl_min_protocol=TLSv1.1")});
+  const auto loaded = load({command_line_setting("ssl_min_protocol=TLSv1"), source,
+                            command_line_setting("smtpd_tls_protocols = >=TLSv1"),
+                            command_line_setting("protocol/imap/ssl_min_protocol=TLSv1.1")});
   ASSERT_TRUE(loaded) << render(loaded.error()).front();
   EXPECT_EQ(loaded->dovecot("pop3").get_string("ssl_min_protocol"), "TLSv1");
   EXPECT_EQ(loaded->dovecot("imap").get_string("ssl_min_protocol"), "TLSv1.1");
@@ -170,8 +170,8 @@ TEST(CommandLine, ASettingHoldsOverTheFiles) {
   EXPECT_THAT(files_named({source, command_line_setting("a=b")}), ElementsAre(name));
   EXPECT_THAT(files_named({command_line_setting("a=b")}), ElementsAre(kDefaultPath));
 
-  const auto wrong = load({source, command_line_setting("ssl_min_protocol=TLSv7"),
-                           command_line_setting("nonsense")});
+  const auto wrong = load(
+      {source, command_line_setting("ssl_min_protocol=TLSv7"), command_line_setting("nonsense")});
   ASSERT_FALSE(wrong);
   EXPECT_THAT(render(wrong.error()),
               ::testing::Contains(::testing::StartsWith("-o:1: ssl_min_protocol: ")));

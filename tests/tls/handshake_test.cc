@@ -17,8 +17,8 @@ namespace mail::tls {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Client;
 using ::testing::AnyOf;
+using testing::Client;
 using ::testing::HasSubstr;
 
 MonotonicTime in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
@@ -26,9 +26,9 @@ MonotonicTime in(std::chrono::milliseconds time) { return std::chrono::steady_cl
 struct Wish {  // of a client
   int lowest = TLS1_VERSION;
   int highest = TLS1_3_VERSION;
-  std::string name;         // SNI
-  std::string signatures;   // kinds of key it takes
-  std::string groups;       // "P-384:P-256": the first is guessed
+  std::string name;        // SNI
+  std::string signatures;  // kinds of key it takes
+  std::string groups;      // "P-384:P-256": the first is guessed
   SSL_SESSION* session = nullptr;
 };
 struct Outcome {
@@ -137,8 +137,7 @@ TEST_F(HandshakeTest, SpeaksTheVersionsThatAreAllowed) {
     const std::string description = outcome.description;
     EXPECT_EQ(description.substr(0, description.find(' ')), wanted) << protocols;
     if (wanted.empty()) {
-      EXPECT_THAT(outcome.error, AnyOf(HasSubstr("protocol"), HasSubstr("version")))
-          << protocols;
+      EXPECT_THAT(outcome.error, AnyOf(HasSubstr("protocol"), HasSubstr("version"))) << protocols;
     }
   }
 }
@@ -182,9 +181,9 @@ TEST_F(HandshakeTest, ShowsTheKindOfKeyTheClientTakes) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     EXPECT_EQ(connect(settings, {version, version, "", "ECDSA+SHA256", "", nullptr}).name,
               "one.test");
-    EXPECT_EQ(connect(settings, {version, version, "", "RSA-PSS+SHA256:RSA+SHA256", "", nullptr})
-                  .name,
-              "rsa.test");
+    EXPECT_EQ(
+        connect(settings, {version, version, "", "RSA-PSS+SHA256:RSA+SHA256", "", nullptr}).name,
+        "rsa.test");
   }
 }
 
@@ -197,10 +196,12 @@ TEST_F(HandshakeTest, ChainFilesHoldKeysBeforeCertificates) {
   std::ofstream(second) << text(rsa_.certificate);
   Settings settings = plain_settings();
   settings.certificates = {{"", "", {first, second}}};
-  EXPECT_EQ(connect(settings, {TLS1_2_VERSION, TLS1_3_VERSION, "", "ECDSA+SHA256", "", nullptr}).name,
-            "one.test");
-  EXPECT_EQ(connect(settings, {TLS1_2_VERSION, TLS1_3_VERSION, "", "RSA-PSS+SHA256", "", nullptr}).name,
-            "rsa.test");
+  EXPECT_EQ(
+      connect(settings, {TLS1_2_VERSION, TLS1_3_VERSION, "", "ECDSA+SHA256", "", nullptr}).name,
+      "one.test");
+  EXPECT_EQ(
+      connect(settings, {TLS1_2_VERSION, TLS1_3_VERSION, "", "RSA-PSS+SHA256", "", nullptr}).name,
+      "rsa.test");
 
   settings.certificates = {{"", "", {second}}};
   const auto context = ServerContext::load(settings);
@@ -248,8 +249,7 @@ TEST_F(NamesTest, PicksTheCertificateThatTheClientNames) {
              {"missing.test", "one.test", 1},
          }) {
       reads_ = 0;
-      const auto outcome =
-          connect(all, {version, version, asked, "", "", nullptr}, reader(all));
+      const auto outcome = connect(all, {version, version, asked, "", "", nullptr}, reader(all));
       EXPECT_EQ(outcome.name, shown) << asked;
       EXPECT_EQ(reads_, reads) << asked;
     }
@@ -259,9 +259,9 @@ TEST_F(NamesTest, PicksTheCertificateThatTheClientNames) {
 TEST_F(NamesTest, IsAskedForOnceAfterAHelloRetryRequest) {
   const Settings all = settings();
   // A group we do not take is guessed first.
-  const auto outcome = connect(
-      all, {TLS1_3_VERSION, TLS1_3_VERSION, "two.test", "", "ffdhe8192:P-256", nullptr},
-      reader(all));
+  const auto outcome =
+      connect(all, {TLS1_3_VERSION, TLS1_3_VERSION, "two.test", "", "ffdhe8192:P-256", nullptr},
+              reader(all));
   EXPECT_EQ(outcome.name, "two.test");
   EXPECT_EQ(reads_, 1);
 }
@@ -269,8 +269,7 @@ TEST_F(NamesTest, IsAskedForOnceAfterAHelloRetryRequest) {
 TEST_F(NamesTest, AResumedSessionNeedsNoCertificate) {
   const Settings all = settings();
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    const auto first =
-        connect(all, {version, version, "two.test", "", "", nullptr}, reader(all));
+    const auto first = connect(all, {version, version, "two.test", "", "", nullptr}, reader(all));
     reads_ = 0;
     const auto again =
         connect(all, {version, version, "two.test", "", "", first.session.get()}, reader(all));
@@ -295,7 +294,8 @@ TEST_F(HandshakeTest, ResumesWhatAnotherProcessBegan) {
     const auto first = connect(ticket_settings(), {version, version, "", "", "", nullptr});
     EXPECT_FALSE(first.resumed);
     EXPECT_FALSE(first.server_says_resumed);
-    const auto again = connect(ticket_settings(), {version, version, "", "", "", first.session.get()});
+    const auto again =
+        connect(ticket_settings(), {version, version, "", "", "", first.session.get()});
     EXPECT_TRUE(again.resumed) << first.description;
     EXPECT_TRUE(again.server_says_resumed);
     // Early data stays off (RFC 8446 section 8).

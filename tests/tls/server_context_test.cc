@@ -66,8 +66,8 @@ class ServerContextTest : public ::testing::Test {
     settings.service = "test";
     return settings;
   }
-  static std::shared_ptr<ServerContext> load(const Settings& settings = settings_of(
-                                                 one_.certificate, one_.key)) {
+  static std::shared_ptr<ServerContext> load(
+      const Settings& settings = settings_of(one_.certificate, one_.key)) {
     auto context = ServerContext::load(settings);
     EXPECT_TRUE(context) << context.error().log_text;
     return *context;

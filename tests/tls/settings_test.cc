@@ -120,10 +120,9 @@ class OwnCertificateTest : public ::testing::Test {
   [[nodiscard]] std::string describe() const {
     testing::run("openssl x509 -noout -subject -ext subjectAltName,extendedKeyUsage -in " +
                  files_.certificate + " > " + directory_ + "/text");
-    const bool is_there =
-        std::system(("openssl x509 -noout -text -in " + files_.certificate + " > " + directory_ +
-                     "/text 2>&1")
-                        .c_str()) == 0;
+    const bool is_there = std::system(("openssl x509 -noout -text -in " + files_.certificate +
+                                       " > " + directory_ + "/text 2>&1")
+                                          .c_str()) == 0;
     return is_there ? text(directory_ + "/text") : "";
   }
 
