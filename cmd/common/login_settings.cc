@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "cmd/common/login_program.h"
 #include "cmd/common/routes.h"
+#include "libmail/base/ascii.h"
 #include "libmail/config/bindings.h"
 
 namespace mail::cmd {
@@ -17,6 +20,14 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.refuse_outside = postfix.get_string("login_networks_outside") != "allow";
   settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
   settings.passwd_file = postfix.get_string("passwd_file");
+  const auto mechanisms = dovecot.get_list("auth_mechanisms");
+  settings.offer_scram = std::any_of(mechanisms.begin(), mechanisms.end(), [](const auto& name) {
+    return ascii::iequals(name, "SCRAM-SHA-256");
+  });
+  settings.secret_file = postfix.get_string("tubepost_state_directory") + "/auth-secret";
+  settings.counters_file = postfix.get_string("tubepost_run_directory") + "/auth";
+  settings.auth_failure_delay = std::chrono::duration_cast<std::chrono::milliseconds>(
+      dovecot.get_duration("auth_failure_delay"));
   settings.tls_settings = config::login_tls_settings(config, protocol);
   settings.domains = login_names(config).domains;
   settings.configuration = config.serialize();

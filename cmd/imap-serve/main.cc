@@ -64,7 +64,7 @@ class Adapter {
 Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext& context) {
   const SystemClock clock;
   imap::LoginSession session({context.peer.address, context.tls_available, io.is_tls(),
-                              context.cleartext_allowed, context.authenticator},
+                              context.sasl, context.authenticator},
                              clock);
   Adapter adapter(session);
   TRY(net::serve(io, adapter));

@@ -57,7 +57,7 @@ Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext&
   const SystemClock clock;
   pop3::LoginSession session(settings,
                              {context.peer.address, context.tls_available, io.is_tls(),
-                              context.cleartext_allowed, context.authenticator},
+                              context.sasl, context.authenticator},
                              clock);
   Adapter adapter(session);
   TRY(net::serve(io, adapter));

@@ -16,6 +16,7 @@
 #include "libmail/local/packet.h"
 #include "libmail/local/socket_conversation.h"
 #include "libmail/login/roles.h"
+#include "libmail/login/standing.h"
 #include "libmail/login/start_monitor.h"
 #include "libmail/net/serve.h"
 #include "libmail/queue/directory/directory_queue.h"
@@ -95,8 +96,6 @@ smtp::Settings smtp_settings(const config::Configuration& config, const ServerOp
   settings.timeout = postfix.get_duration("smtpd_timeout");
   settings.offer_auth = options.submission || postfix.get_bool("smtpd_sasl_auth_enable");
   settings.require_tls = postfix.get_string("smtpd_tls_security_level") == "encrypt";
-  settings.auth_only_with_tls = postfix.get_bool("smtpd_tls_auth_only") ||
-                                config.dovecot().get_bool("disable_plaintext_auth");
   return settings;
 }
 
@@ -111,8 +110,6 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   net::Peer peer = net::peer_of(read_fd);
   if (!options.pretend_client.empty()) peer.address = options.pretend_client;
 
-  // Loopback may send a password in the clear (S50).
-  if (peer.is_loopback() || peer.address.empty()) settings.auth_only_with_tls = false;
   // While nothing of the stranger has been read: the monitor that knows passwords; then the rights
   // go.
   const bool is_implicit = is_implicit_tls(options, config);
@@ -123,6 +120,12 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   if (settings.offer_auth) {
     login::Settings monitor = login_settings(config, "smtp");
     if (tls) monitor.tls_settings = tls->settings();
+    const auto standing = TRY(login::stand(monitor, peer));
+    settings.sasl = login::sasl_policy(monitor, standing);
+    // Postfix's word for the same; this machine is exempt here too (S50).
+    if (config.postfix().get_bool("smtpd_tls_auth_only") && !standing.is_local) {
+      settings.sasl.login_without_tls = false;
+    }
     authenticator = TRY(login::start_monitor(monitor, "smtp", peer));
   }
   net::DescriptorTransport::Settings transport_settings;

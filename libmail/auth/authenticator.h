@@ -32,12 +32,43 @@ struct Attempt {
   bool tls = false;                   // for the log
 };
 
+// SCRAM (RFC 5802) in two questions. Who speaks with the client parses its messages and hands on
+// these parts, bounded and otherwise unread; nonce, salt, AuthMessage and the check of the proof
+// are the authenticator's.
+inline constexpr std::size_t kMaxScramPart = 1024;       // octets of gs2-header and first message
+inline constexpr std::size_t kMaxScramNonce = 128;       // of the client
+inline constexpr std::size_t kScramProof = 32;           // SHA-256
+inline constexpr std::size_t kMaxScramExtensions = 256;  // of the final message
+
+struct ScramFirst {
+  std::string_view user;        // saslname, decoded
+  std::string_view gs2_header;  // "n,," or "y,,"; the authorization identity is the user's own
+  std::string_view nonce;       // the client's
+  std::string_view bare;        // client-first-message-bare
+  std::string_view service, peer;
+  bool tls = false;
+};
+struct ScramFinal {
+  std::string_view proof;       // decoded
+  std::string_view extensions;  // ",x=..." between nonce and proof; mostly empty
+};
+struct ScramOutcome {
+  Identity identity;
+  std::string server_signature;  // not encoded
+};
+
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
   // BadCredentials (5.7.8) for unknown user and wrong password alike, same text, same time;
   // Denied for an account that may not log in; Unavailable when it cannot be checked now.
   virtual Result<Identity> verify(const Attempt& attempt) = 0;
+
+  // The server-first-message. An unknown user gets one too, the same at each asking. Unsupported
+  // where the accounts' passwords are not ours to see (PAM).
+  virtual Result<std::string> begin_scram(const ScramFirst& first);
+  // Once after each begin_scram(); errors as verify().
+  virtual Result<ScramOutcome> finish_scram(const ScramFinal& final);
 };
 
 // Accounts without passwords: what delivery and RCPT checks need. System accounts (NSS) or the

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <memory>
 
+#include "libmail/auth/digest/digest.h"
 #include "libmail/auth/sasl.h"
+#include "libmail/auth/scram_server.h"
 #include "libmail/base/ascii.h"
 
 namespace mail::auth {
@@ -15,6 +17,7 @@ namespace {
 
 constexpr auto kCryptSchemes = std::to_array<std::string_view>(
     {"CRYPT", "SHA256-CRYPT", "SHA512-CRYPT", "MD5-CRYPT", "BLF-CRYPT", "DES-CRYPT", "YESCRYPT"});
+constexpr std::string_view kScramScheme = "SCRAM-SHA-256";
 constexpr auto kPlainSchemes = std::to_array<std::string_view>({"PLAIN", "CLEARTEXT", "CLEAR"});
 
 struct Stored {
@@ -35,16 +38,6 @@ bool contains(const List& list, std::string_view scheme) {
     if (ascii::iequals(name, scheme)) return true;
   }
   return false;
-}
-
-// The work depends on the longer one only, not on where they differ.
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0U : 1U;
-  for (std::size_t at = 0; at < a.size(); ++at) {
-    const char other = b.empty() ? '\0' : b.at(at % b.size());
-    difference |= static_cast<unsigned char>(a.at(at)) ^ static_cast<unsigned char>(other);
-  }
-  return difference == 0;
 }
 
 using CryptFunction = char* (*)(const char*, const char*, ::crypt_data*);
@@ -76,26 +69,70 @@ Result<std::string> crypt(std::string_view password, std::string_view setting) {
 
 }  // namespace
 
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0U : 1U;
+  for (std::size_t at = 0; at < a.size(); ++at) {
+    const char other = b.empty() ? '\0' : b.at(at % b.size());
+    difference |= static_cast<unsigned char>(a.at(at)) ^ static_cast<unsigned char>(other);
+  }
+  return difference == 0;
+}
+
+bool is_locked(std::string_view stored) {
+  const auto [scheme, text] = split_scheme(stored);
+  if (contains(kPlainSchemes, scheme)) return text.empty();
+  // As in /etc/shadow.
+  return text.empty() || text.starts_with('!') || text.starts_with('*');
+}
+
 Result<bool> matches_stored_password(std::string_view password, std::string_view stored) {
   const auto [scheme, text] = split_scheme(stored);
+  if (is_locked(stored)) return false;
   if (contains(kPlainSchemes, scheme)) return equal_in_constant_time(text, password);
+  if (ascii::iequals(scheme, kScramScheme)) {
+    const auto keys = TRY(parse_scram_keys(text));
+    const auto digest = TRY(digest::Digest::open());
+    return matches_scram_keys(digest, password, keys);
+  }
   if (!contains(kCryptSchemes, scheme)) {
     return fail(Errc::Config, "Authentication is not available now",
                 "password file: unknown scheme {" + std::string(scheme) + "}");
   }
-  // "!", "*" and "" in front of or for a hash: locked, as in /etc/shadow.
-  if (text.empty() || text.starts_with('!') || text.starts_with('*')) return false;
   const std::string hash = TRY(crypt(password, text));
   return equal_in_constant_time(text, hash);
 }
 
+Cost cost_of(std::string_view stored) {
+  const auto [scheme, text] = split_scheme(stored);
+  if (is_locked(stored)) return Cost::Nothing;
+  if (ascii::iequals(scheme, kScramScheme)) return Cost::Scram;
+  if (!contains(kCryptSchemes, scheme)) return Cost::Nothing;
+  const bool is_slow = text.starts_with("$y$") || text.starts_with("$gy$") ||
+                       text.starts_with("$7$") || text.starts_with("$2");
+  return is_slow ? Cost::SlowCrypt : Cost::Crypt;
+}
+
 std::string unmatchable_like(std::string_view stored) {
   const auto [scheme, text] = split_scheme(stored);
-  if (!contains(kCryptSchemes, scheme)) return "{PLAIN}" + std::string(1, '\0');
   std::string copy(stored);
+  if (ascii::iequals(scheme, kScramScheme)) {
+    auto keys = parse_scram_keys(text);
+    if (!keys) return "{PLAIN}";
+    keys->stored_key.front() = static_cast<char>(keys->stored_key.front() ^ 1);
+    return "{" + std::string(kScramScheme) + "}" + to_text(*keys);
+  }
+  if (!contains(kCryptSchemes, scheme)) return "{PLAIN}";
   // Another last digit: same setting, same work; the chance that it matches is that of guessing.
   if (!text.empty()) copy.back() = copy.back() == '.' ? '/' : '.';
   return copy;
+}
+
+ScramSource scram_source(std::string_view stored) {
+  const auto [scheme, text] = split_scheme(stored);
+  if (is_locked(stored)) return {};
+  if (contains(kPlainSchemes, scheme)) return {{}, text};
+  if (ascii::iequals(scheme, kScramScheme)) return {text, {}};
+  return {};
 }
 
 }  // namespace mail::auth

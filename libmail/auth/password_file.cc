@@ -1,10 +1,16 @@
 #include "libmail/auth/password_file.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "libmail/auth/crypt_password.h"
 #include "libmail/auth/sasl.h"
 #include "libmail/base/ascii.h"
+#include "libmail/base/base64.h"
 #include "libmail/base/cursor.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
@@ -14,6 +20,11 @@ namespace {
 
 constexpr std::size_t kMaxFileOctets = 16U << 20U;
 constexpr std::size_t kFieldsBeforeExtra = 7;
+constexpr std::size_t kSecretOctets = 32;
+constexpr std::size_t kNonceOctets = 18;  // 24 characters, without padding
+constexpr std::string_view kNothing = "nothing";
+constexpr const char* kFailed = "Authentication failed";
+constexpr const char* kNotAllowed = "Login is not allowed";
 
 Error unavailable(const Error& cause) {
   return make_error(Errc::Unavailable, EnhancedStatus{4, 3, 0},
@@ -52,17 +63,24 @@ Result<void> for_each_entry(const std::string& path, const Use& use) {
   return {};
 }
 
-// The entry of the best candidate (the earliest in the list), and the first entry of all.
+// The entry of the best candidate (the earliest in the list); of all that were read the dearest
+// stored password. Wiped by its owner.
 struct Found {
   std::optional<PasswordEntry> entry;
-  std::string first_stored;
+  std::string dearest;
+  void wipe_passwords() {
+    wipe(dearest);
+    if (entry) wipe(entry->stored_password);
+  }
 };
 
 Result<Found> look_up(const std::string& path, const std::vector<std::string>& candidates) {
   Found found;
   std::size_t best = candidates.size();
   TRY(for_each_entry(path, [&](const PasswordEntry& entry) {
-    if (found.first_stored.empty()) found.first_stored = entry.stored_password;
+    if (found.dearest.empty() || cost_of(entry.stored_password) > cost_of(found.dearest)) {
+      found.dearest = entry.stored_password;
+    }
     for (std::size_t at = 0; at < best; ++at) {
       if (candidates.at(at) != entry.identity.user) continue;
       found.entry = entry;
@@ -70,6 +88,40 @@ Result<Found> look_up(const std::string& path, const std::vector<std::string>& c
     }
     return best != 0;
   }));
+  return found;
+}
+
+// What SCRAM asks of the whole file, so that an unknown user is asked as the others are.
+struct FoundForScram {
+  std::optional<PasswordEntry> entry;
+  bool has_plain = false;  // keys are derived for some
+  unsigned iterations = kScramIterations;
+  std::size_t salt_octets = kScramSalt;
+};
+
+Result<FoundForScram> look_up_for_scram(const std::string& path,
+                                        const std::vector<std::string>& candidates) {
+  FoundForScram found;
+  std::size_t best = candidates.size();
+  bool has_keys = false;
+  const auto read = for_each_entry(path, [&](const PasswordEntry& entry) {
+    const auto source = scram_source(entry.stored_password);
+    found.has_plain = found.has_plain || !source.password.empty();
+    if (!has_keys && !source.keys.empty()) {
+      if (const auto keys = parse_scram_keys(source.keys)) {
+        has_keys = true;
+        found.iterations = keys->iterations;
+        found.salt_octets = keys->salt.size();
+      }
+    }
+    for (std::size_t at = 0; at < best; ++at) {
+      if (candidates.at(at) != entry.identity.user) continue;
+      found.entry = entry;
+      best = at;
+    }
+    return true;
+  });
+  if (!read) return fail(unavailable(read.error()));
   return found;
 }
 
@@ -105,30 +157,111 @@ Result<PasswordEntry> parse_password_line(std::string_view line) {
 Result<Identity> PasswordFile::verify(const Attempt& attempt) {
   auto found = look_up(path_, names_.candidates(attempt.user));
   if (!found) return fail(unavailable(found.error()));
-  const auto bad = [] { return fail(make_error(Errc::BadCredentials, "Authentication failed")); };
-  if (!found->entry) {
-    static_cast<void>(
-        matches_stored_password(attempt.password, unmatchable_like(found->first_stored)));
-    wipe(found->first_stored);
-    return bad();
-  }
-  wipe(found->first_stored);
-  const auto matches = matches_stored_password(attempt.password, found->entry->stored_password);
-  wipe(found->entry->stored_password);
+  const bool exists = found->entry.has_value();
+  const auto matches = matches_stored_password(
+      attempt.password, exists ? found->entry->stored_password : unmatchable_like(found->dearest));
+  found->wipe_passwords();
+  if (!exists) return fail(make_error(Errc::BadCredentials, kFailed));
   if (!matches) return fail(unavailable(matches.error()));
-  if (!*matches) return bad();
-  if (!found->entry->may_log_in) return fail(make_error(Errc::Denied, "Login is not allowed"));
+  if (!*matches) return fail(make_error(Errc::BadCredentials, kFailed));
+  if (!found->entry->may_log_in) return fail(make_error(Errc::Denied, kNotAllowed));
   return std::move(found->entry->identity);
 }
 
 Result<Identity> PasswordFile::find(std::string_view name) {
   auto found = look_up(path_, names_.candidates(name));
   if (!found) return fail(unavailable(found.error()));
-  wipe(found->first_stored);
+  found->wipe_passwords();
   if (!found->entry)
     return fail(make_error(Errc::NotFound, EnhancedStatus{5, 1, 1}, "No such user"));
-  wipe(found->entry->stored_password);
   return std::move(found->entry->identity);
+}
+
+bool PasswordFile::can_scram() const {
+  bool can = false;
+  const auto read = for_each_entry(path_, [&](const PasswordEntry& entry) {
+    can = is_locked(entry.stored_password) ? can : scram_source(entry.stored_password).is_usable();
+    return can || is_locked(entry.stored_password);
+  });
+  return read && can;
+}
+
+Result<std::string> PasswordFile::begin_scram(const ScramFirst& first) {
+  asked_.reset();
+  const auto candidates = names_.candidates(first.user);
+  auto found = TRY(look_up_for_scram(path_, candidates));
+  auto made = [&]() -> Result<Asked> {
+    const auto digest = TRY(digest::Digest::open());
+    std::string secret = TRY(read_or_make_secret(secret_file_));
+    // Every spelling of a name has one salt, known or not.
+    const std::string_view name = candidates.empty() ? first.user : candidates.back();
+    auto salt = digest.hmac(secret, name);
+    wipe(secret);
+    if (!salt) return fail(salt.error());
+    salt->resize(std::min(found.salt_octets, salt->size()));
+    ScramKeys keys;
+    const auto source = found.entry ? scram_source(found.entry->stored_password) : ScramSource{};
+    if (!source.is_usable()) found.entry.reset();
+    if (!source.keys.empty()) {
+      keys = TRY(parse_scram_keys(source.keys));
+      if (found.has_plain) TRY(digest.pbkdf2(kNothing, *salt, found.iterations));  // the same work
+    } else {
+      // Without an account the keys of a password that nobody has.
+      const std::string nobody = TRY(sys::random_octets(digest::kSha256));
+      const bool derives = found.has_plain;
+      if (source.is_usable() || derives) {
+        keys = TRY(derive_scram_keys(digest, source.is_usable() ? source.password : nobody, *salt,
+                                     found.iterations));
+      } else {
+        keys = {found.iterations, *salt, nobody, nobody};
+      }
+    }
+    const std::string random = TRY(sys::random_octets(kNonceOctets));
+    return Asked{ScramServer(std::move(keys), first, base64::encode(random)),
+                 std::move(found.entry)};
+  }();
+  if (found.entry) wipe(found.entry->stored_password);
+  if (!made) return fail(unavailable(made.error()));
+  if (made->entry) wipe(made->entry->stored_password);
+  asked_.emplace(std::move(*made));
+  return asked_->server.first_message();
+}
+
+Result<ScramOutcome> PasswordFile::finish_scram(const ScramFinal& final) {
+  // A nonce is good for one proof.
+  const auto asked = std::exchange(asked_, std::nullopt);
+  if (!asked) return fail(Errc::BadSequence, kFailed, "SCRAM: a proof that was not asked for");
+  const auto digest = TRY(digest::Digest::open());
+  auto signature = asked->server.finish(digest, final);
+  if (!signature) return fail(signature.error());
+  if (!asked->entry) return fail(make_error(Errc::BadCredentials, kFailed));
+  if (!asked->entry->may_log_in) return fail(make_error(Errc::Denied, kNotAllowed));
+  return ScramOutcome{asked->entry->identity, std::move(*signature)};
+}
+
+Result<std::string> read_or_make_secret(const std::string& path) {
+  if (!sys::exists(path)) {
+    const FileDescriptor file =
+        TRY(sys::open(path.substr(0, path.rfind('/') + 1), O_TMPFILE | O_WRONLY, 0600));
+    std::string fresh = TRY(sys::random_octets(kSecretOctets));
+    const auto put = sys::write_all(file, fresh);
+    wipe(fresh);
+    TRY(std::move(put));
+    TRY(sys::fsync(file, path));
+    const auto linked = sys::link_open_file(file, path);
+    // Another process may have been first: then its secret is the one.
+    if (!linked && linked.error().code != Errc::Exists) return fail(linked.error());
+  }
+  const FileDescriptor file = TRY(sys::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  const auto status = TRY(sys::fstat(file));
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 0077U) != 0) {
+    return fail(Errc::Denied, kFailed, path + ": not a file of ours alone");
+  }
+  auto secret = TRY(sys::pread_all(file, 0, kSecretOctets));
+  if (secret.size() != kSecretOctets) {
+    return fail(Errc::Corrupt, kFailed, path + ": cut short; remove it");
+  }
+  return secret;
 }
 
 }  // namespace mail::auth

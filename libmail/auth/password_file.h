@@ -4,14 +4,20 @@
 //
 // `userdb_mail=LOCATION` among the extra fields overrides mail_location; `nologin` refuses logins.
 // The file is read at each call, so an edit holds at once. A line that cannot be read is logged
-// with its number and passed over; the rest holds.
+// with its number and passed over; the rest holds. Schemes: crypt_password.h; docs/accounts.md.
+//
+// SCRAM works for {SCRAM-SHA-256} and {PLAIN}. Others, unknown users among them, are asked for a
+// proof too, which nothing makes right: their salt is made from the name and a secret of this
+// machine, so that it is the same at each asking, and so is the salt of {PLAIN}.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/auth/login_name.h"
+#include "libmail/auth/scram_server.h"
 
 namespace mail::auth {
 
@@ -26,15 +32,32 @@ Result<PasswordEntry> parse_password_line(std::string_view line);
 
 class PasswordFile final : public Authenticator, public Accounts {
  public:
-  PasswordFile(std::string path, LoginNames names)
-      : path_(std::move(path)), names_(std::move(names)) {}
+  // `secret_file` holds 32 octets for salts; made where it is not (docs/accounts.md). Read for
+  // SCRAM only.
+  PasswordFile(std::string path, LoginNames names, std::string secret_file = {})
+      : path_(std::move(path)), names_(std::move(names)), secret_file_(std::move(secret_file)) {}
 
   Result<Identity> verify(const Attempt& attempt) override;
   Result<Identity> find(std::string_view name) override;
+  Result<std::string> begin_scram(const ScramFirst& first) override;
+  Result<ScramOutcome> finish_scram(const ScramFinal& final) override;
+
+  // Whether SCRAM may be offered: a client that sees it uses it, so every account must be able to.
+  [[nodiscard]] bool can_scram() const;
 
  private:
+  struct Asked {
+    ScramServer server;
+    std::optional<PasswordEntry> entry;  // nothing: no proof is right
+  };
   std::string path_;
   LoginNames names_;
+  std::string secret_file_;
+  std::optional<Asked> asked_;
 };
+
+// The secret in `path`; made there, for our uid alone, if it is not. Errors: what the file system
+// says; Denied when it is another's or open to others.
+Result<std::string> read_or_make_secret(const std::string& path);
 
 }  // namespace mail::auth

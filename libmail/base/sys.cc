@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -365,11 +366,14 @@ Result<void> replace_file(const std::string& path, std::string_view octets, mode
   return written;
 }
 
-Result<void> lock(const FileDescriptor& fd, Lock kind, std::chrono::milliseconds timeout,
-                  std::string_view object) {
+Result<void> lock_range(const FileDescriptor& fd, Lock kind, std::uint64_t start,
+                        std::uint64_t length, std::chrono::milliseconds timeout,
+                        std::string_view object) {
   struct ::flock request {};
   request.l_type = kind == Lock::Shared ? F_RDLCK : F_WRLCK;
   request.l_whence = SEEK_SET;
+  request.l_start = static_cast<::off_t>(start);
+  request.l_len = static_cast<::off_t>(length);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   auto pause = std::chrono::milliseconds(1);
   for (;;) {
@@ -384,14 +388,36 @@ Result<void> lock(const FileDescriptor& fd, Lock kind, std::chrono::milliseconds
   }
 }
 
-Result<void> unlock(const FileDescriptor& fd) {
+Result<void> unlock_range(const FileDescriptor& fd, std::uint64_t start, std::uint64_t length) {
   struct ::flock request {};
   request.l_type = F_UNLCK;
   request.l_whence = SEEK_SET;
+  request.l_start = static_cast<::off_t>(start);
+  request.l_len = static_cast<::off_t>(length);
   if (invoke("lock", [&] { return ::fcntl(fd.get(), F_OFD_SETLK, &request); }) != 0) {
     return fail_errno("unlock", describe(fd));
   }
   return {};
+}
+
+// A length of 0 reaches to the end of the file, wherever that will be.
+Result<void> lock(const FileDescriptor& fd, Lock kind, std::chrono::milliseconds timeout,
+                  std::string_view object) {
+  return lock_range(fd, kind, 0, 0, timeout, object);
+}
+
+Result<void> unlock(const FileDescriptor& fd) { return unlock_range(fd, 0, 0); }
+
+Result<std::string> random_octets(std::size_t count) {
+  std::string octets(count, '\0');
+  std::size_t got = 0;
+  while (got < count) {
+    const ssize_t more = ::getrandom(octets.data() + got, count - got, 0);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return fail_errno("getrandom", "");
+    got += static_cast<std::size_t>(more);
+  }
+  return octets;
 }
 
 }  // namespace mail::sys

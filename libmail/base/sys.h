@@ -67,5 +67,13 @@ enum class Lock { Shared, Exclusive };
 Result<void> lock(const FileDescriptor& fd, Lock kind, std::chrono::milliseconds timeout,
                   std::string_view object);
 Result<void> unlock(const FileDescriptor& fd);
+// The same for `length` octets from `start`.
+Result<void> lock_range(const FileDescriptor& fd, Lock kind, std::uint64_t start,
+                        std::uint64_t length, std::chrono::milliseconds timeout,
+                        std::string_view object);
+Result<void> unlock_range(const FileDescriptor& fd, std::uint64_t start, std::uint64_t length);
+
+// From the kernel's generator.
+Result<std::string> random_octets(std::size_t count);
 
 }  // namespace mail::sys

@@ -43,7 +43,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"ssl_prefer_server_ciphers", kDc, Boolean, "no", ""},
     {"ssl_verify_client_cert", kDc, Boolean, "no", ""},
     // Login.
-    {"auth_mechanisms", kDc, List, "plain", ""},
+    {"auth_mechanisms", kDc, List, "plain login scram-sha-256", ""},
     {"auth_username_format", kDc, Text, "%Lu", ""},
     {"auth_username_chars", kDc, Text,
      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@", ""},

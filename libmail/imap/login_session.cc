@@ -25,8 +25,11 @@ LoginSession::LoginSession(Context context, const Clock& clock)
 std::string LoginSession::capabilities() const {
   std::string text = "IMAP4rev1 SASL-IR LITERAL+ ID ENABLE IDLE";
   if (context_.tls_offered && !context_.tls) text += " STARTTLS";
-  if (!may_log_in()) return text + " LOGINDISABLED";  // RFC 3501 section 6.2.3
-  for (const auto mechanism : auth::sasl_mechanisms()) text += " AUTH=" + std::string(mechanism);
+  // RFC 3501 section 6.2.3: of the LOGIN command; a proof may travel where a password may not.
+  if (!context_.sasl.allows_plaintext(context_.tls)) text += " LOGINDISABLED";
+  for (const auto mechanism : context_.sasl.offered(context_.tls)) {
+    text += " AUTH=" + std::string(mechanism);
+  }
   return text;
 }
 
@@ -155,53 +158,68 @@ void LoginSession::on(const StartTls&) {
 }
 
 void LoginSession::on(const Login& login) {
-  if (!may_log_in()) {
+  if (!context_.sasl.allows_plaintext(context_.tls)) {
     refuse(make_error(Errc::PrivacyRequired, "Log in under TLS only"));
     return;
   }
-  check({login.user, login.password});
+  auto identity = context_.authenticator->verify(
+      {login.user, login.password, "imap", context_.peer, "PLAIN", context_.tls});
+  if (identity) {
+    log_in(login.user);
+  } else {
+    refuse_login(identity.error());
+  }
 }
 
 void LoginSession::on(const Authenticate& authenticate) {
-  if (!may_log_in()) {
-    refuse(make_error(Errc::PrivacyRequired, "Log in under TLS only"));
+  if (const auto objection = context_.sasl.objection_to(authenticate.mechanism, context_.tls)) {
+    if (objection->code == Errc::PrivacyRequired) {
+      refuse(make_error(Errc::PrivacyRequired, "Log in under TLS only"));
+    } else {
+      // RFC 3501 section 6.2.2: NO for a mechanism that is not ours.
+      refuse(make_error(Errc::BadCredentials, "[CANNOT] No such mechanism"));
+    }
     return;
   }
-  auto exchange = auth::SaslExchange::begin(authenticate.mechanism);
+  auto exchange = auth::SaslExchange::begin(
+      authenticate.mechanism, {context_.authenticator, "imap", context_.peer, context_.tls});
   if (!exchange) {
-    // RFC 3501 section 6.2.2: NO for a mechanism that is not ours.
-    refuse(make_error(Errc::BadCredentials, "[CANNOT] No such mechanism"));
+    refuse(exchange.error());
     return;
   }
   sasl_ = *std::move(exchange);
   answer_sasl(sasl_->start(authenticate.initial_response));
 }
 
-void LoginSession::answer_sasl(const auth::SaslStep& step) {
+void LoginSession::answer_sasl(auth::SaslStep step) {
   if (const auto* challenge = std::get_if<auth::Challenge>(&step)) {
     out_ += "+ " + challenge->base64 + "\r\n";
     return;
   }
+  std::string name = sasl_->user();
   sasl_.reset();
-  if (const auto* credentials = std::get_if<auth::Credentials>(&step)) {
-    check(*credentials);
+  if (std::holds_alternative<auth::Identity>(step)) {
+    log_in(std::move(name));
     return;
   }
-  auto error = std::get<Error>(step);
+  auto error = std::get<Error>(std::move(step));
   // RFC 3501 section 6.2.2: a cancelled exchange is answered BAD.
   if (error.code == Errc::Closed) error = make_error(Errc::Syntax, "Authentication cancelled");
-  refuse(error);
+  refuse_login(error);
 }
 
-void LoginSession::check(const auth::Credentials& credentials) {
-  auto identity = context_.authenticator->verify(
-      {credentials.user, credentials.password, "imap", context_.peer});
-  if (!identity) {
-    // RFC 5530 section 3: unknown name and wrong password look the same.
-    refuse(identity.error());
+void LoginSession::refuse_login(const Error& error) {
+  // After too many attempts the monitor answers no more on this connection.
+  if (error.code == Errc::TooMany) {
+    say("NO [AUTHENTICATIONFAILED] Too many attempts");
+    close_with("Too many attempts");
     return;
   }
-  login_name_ = credentials.user;
+  refuse(error);  // RFC 5530 section 3: unknown name and wrong password look the same
+}
+
+void LoginSession::log_in(std::string name) {
+  login_name_ = std::move(name);
   want_ = Want::LoggedIn;
 }
 

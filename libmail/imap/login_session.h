@@ -3,13 +3,13 @@
 // given by Session, in another process.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/auth/sasl.h"
+#include "libmail/auth/sasl_policy.h"
 #include "libmail/base/clock.h"
 #include "libmail/imap/framer.h"
 #include "libmail/imap/parser.h"
@@ -23,8 +23,7 @@ class LoginSession {
     std::string peer;
     bool tls_offered = false;
     bool tls = false;
-    // May a password travel now?
-    std::function<bool(bool tls)> cleartext_allowed;
+    auth::SaslPolicy sasl;
     auth::Authenticator* authenticator = nullptr;
   };
   LoginSession(Context context, const Clock& clock);
@@ -46,13 +45,13 @@ class LoginSession {
   void process();
   void process_command();
   void process_literal();
-  void answer_sasl(const auth::SaslStep& step);
-  void check(const auth::Credentials& credentials);
+  void answer_sasl(auth::SaslStep step);
+  void log_in(std::string name);
   void say(std::string_view text);  // tagged
   void refuse(const Error& error);
+  void refuse_login(const Error& error);
   void close_with(std::string_view text);
   [[nodiscard]] std::string capabilities() const;
-  [[nodiscard]] bool may_log_in() const { return context_.cleartext_allowed(context_.tls); }
 
   void on(const Capability&);
   void on(const Noop&) { say("OK Noop completed"); }

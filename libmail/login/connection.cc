@@ -18,7 +18,7 @@
 #include "libmail/login/monitor_client.h"
 #include "libmail/login/pump.h"
 #include "libmail/login/roles.h"
-#include "libmail/net/network.h"
+#include "libmail/login/standing.h"
 #include "libmail/net/signals.h"
 
 namespace mail::login {
@@ -26,26 +26,10 @@ namespace {
 
 constexpr int kHandOverDescriptor = 3;
 
-// What is ours in the network, of this peer.
-struct Standing {
-  bool is_trusted = false;  // in login_trusted_networks
-  bool is_refused = false;  // outside of them (requirements.md finding 2)
-};
-
-Result<Standing> stand(const Settings& settings, const net::Peer& peer) {
-  Standing standing;
-  const auto networks = TRY(net::parse_networks(settings.trusted_networks));
-  standing.is_trusted = net::contains(networks, peer.address);
-  // The machine itself is never outside: its own tools would be locked out.
-  standing.is_refused =
-      settings.refuse_outside && !networks.empty() && !standing.is_trusted && !is_local(peer);
-  return standing;
-}
-
 // Exit status of the front. Everything it needs is opened before it gives its rights up.
 Result<int> run_front(const Protocol& protocol, const Options& options, const Settings& settings,
                       std::shared_ptr<tls::ServerContext> tls, const net::Peer& peer,
-                      bool is_trusted, FileDescriptor channel) {
+                      const auth::SaslPolicy& sasl, FileDescriptor channel) {
   if (!tls) {
     auto loaded = load_tls(settings);
     if (!loaded) log::error(protocol.name + "-login: no TLS: " + loaded.error().log_text);
@@ -70,9 +54,7 @@ Result<int> run_front(const Protocol& protocol, const Options& options, const Se
   context.peer = peer;
   context.tls_available = tls != nullptr && !options.implicit_tls;
   context.authenticator = &client;
-  const bool is_safe = is_local(peer) || is_trusted;
-  const bool wants_tls = settings.disable_plaintext_auth || settings.ssl == Settings::Ssl::Required;
-  context.cleartext_allowed = [=](bool is_tls) { return is_tls || is_safe || !wants_tls; };
+  context.sasl = sasl;
 
   const auto outcome = TRY(protocol.front(io, context));
   if (!outcome.logged_in) return 0;
@@ -195,12 +177,14 @@ int serve_connection(const Protocol& protocol, const Options& options, const Set
   }
   auto channel = make_channel();
   if (!channel) return give_up(channel.error());
+  // Reads the password file, so it is done before there is a front.
+  const auth::SaslPolicy sasl = sasl_policy(settings, *standing);
   const pid_t front = ::fork();
   if (front < 0) return give_up(sys::error_from_errno(errno, "fork", "front"));
   if (front == 0) {
     channel->first.reset();
-    const auto status = run_front(protocol, options, settings, tls, peer, standing->is_trusted,
-                                  std::move(channel->second));
+    const auto status =
+        run_front(protocol, options, settings, tls, peer, sasl, std::move(channel->second));
     if (!status) {
       const bool is_mishap = status.error().code == Errc::Closed ||
                              status.error().code == Errc::Timeout ||

@@ -23,6 +23,13 @@ class FieldWriter {
     number(static_cast<std::uint32_t>(value.size()));
     octets_ += value;
   }
+  // In a field of `capacity` octets, zeros behind it; what does not fit is the caller's mistake and
+  // is cut.
+  void fixed(std::string_view value, std::size_t capacity) {
+    value = value.substr(0, capacity);
+    text(value);
+    octets_.append(capacity - value.size(), '\0');
+  }
   [[nodiscard]] std::string& octets() { return octets_; }
 
  private:
@@ -46,6 +53,23 @@ class FieldReader {
     if (octets.size() != size) return fail(Errc::Corrupt, "record is cut short");
     return std::string(octets);
   }
+  // Written by fixed(): one way to write each value, so the rest must be zeros.
+  Result<std::string> fixed(std::size_t capacity) {
+    std::string value = TRY(text(capacity));
+    const auto rest = in_.take(capacity - value.size());
+    if (rest.size() != capacity - value.size()) return fail(Errc::Corrupt, "record is cut short");
+    if (rest.find_first_not_of('\0') != std::string_view::npos) {
+      return fail(Errc::Corrupt, "octets behind a field");
+    }
+    return value;
+  }
+  // A number that is 0 or 1.
+  Result<bool> flag() {
+    const std::uint32_t value = TRY(number());
+    if (value > 1) return fail(Errc::Corrupt, "not a flag");
+    return value == 1;
+  }
+  [[nodiscard]] std::string_view rest() const { return in_.rest(); }
   Result<void> end() {
     if (!in_.at_end()) return fail(Errc::Corrupt, "octets behind a record");
     return {};

@@ -9,12 +9,14 @@
 // user. On a pipe or terminal likewise: `printf 'QUIT\r\n' | pop3-serve` works.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "libmail/auth/authenticator.h"
+#include "libmail/auth/sasl_policy.h"
 #include "libmail/base/result.h"
 #include "libmail/login/hand_over.h"
 #include "libmail/net/transport.h"
@@ -28,7 +30,12 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::string trusted_networks;  // login_trusted_networks, as written
   bool refuse_outside = true;    // login_networks_outside = refuse|allow (requirements.md)
   unsigned first_valid_uid = 500;
-  std::string passwd_file;  // empty: PAM
+  std::string passwd_file;    // empty: PAM
+  bool offer_scram = true;    // auth_mechanisms names it; only with a passwd_file that can
+  std::string secret_file;    // for SCRAM's salts of those who are not there (auth/password_file.h)
+  std::string counters_file;  // of failed logins, shared by all monitors; empty: none
+  // A wrong password is answered so long after its check began.
+  std::chrono::milliseconds auth_failure_delay{2000};
   std::string front_user = "tubepost-front";
   tls::Settings tls_settings;        // no certificates: no TLS
   std::vector<std::string> domains;  // accepted after '@' in a login name (finding 7)
@@ -44,8 +51,7 @@ bool is_local(const net::Peer& peer);
 struct FrontContext {
   net::Peer peer;
   bool tls_available = false;
-  // May a password travel now? (disable_plaintext_auth, loopback, trusted networks, TLS)
-  std::function<bool(bool tls)> cleartext_allowed;
+  auth::SaslPolicy sasl;  // which ways to log in are open, before and under TLS
   auth::Authenticator* authenticator = nullptr;  // asks the monitor
 };
 

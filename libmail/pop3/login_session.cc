@@ -12,12 +12,14 @@ constexpr std::string_view kNoCleartext =
 
 }  // namespace
 
-std::string capabilities(bool tls_offered, bool may_log_in) {
+std::string capabilities(bool tls_offered, bool plaintext,
+                         const std::vector<std::string_view>& mechanisms) {
   std::string out = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
   if (tls_offered) out += "STLS\r\n";
-  if (may_log_in) {
-    out += "USER\r\nSASL";
-    for (const auto mechanism : auth::sasl_mechanisms()) out += ' ' + std::string(mechanism);
+  if (plaintext) out += "USER\r\n";
+  if (!mechanisms.empty()) {
+    out += "SASL";
+    for (const auto mechanism : mechanisms) out += ' ' + std::string(mechanism);
     out += "\r\n";
   }
   return out + "IMPLEMENTATION Tubepost\r\n.\r\n";
@@ -75,15 +77,16 @@ void LoginSession::count_error() {
 }
 
 bool LoginSession::refuse_cleartext() {
-  if (context_.cleartext_allowed(context_.tls)) return false;
+  if (context_.sasl.allows_plaintext(context_.tls)) return false;
   output_ += error(kNoCleartext);
   count_error();
   return true;
 }
 
 void LoginSession::say_capabilities() {
-  output_ +=
-      capabilities(context_.tls_offered && !context_.tls, context_.cleartext_allowed(context_.tls));
+  output_ += capabilities(context_.tls_offered && !context_.tls,
+                          context_.sasl.allows_plaintext(context_.tls),
+                          context_.sasl.offered(context_.tls));
 }
 
 void LoginSession::process_line(std::string_view line) {
@@ -106,40 +109,9 @@ void LoginSession::process_line(std::string_view line) {
     has_user_ = true;
     output_ += ok("");
   } else if (command.verb == "PASS") {
-    if (!has_user_) {
-      output_ += error("No username given.");
-      count_error();
-      return;
-    }
-    has_user_ = false;
-    // A password may begin and end with spaces: everything behind the one space (RFC 1939 section
-    // 7).
-    take_credentials({std::move(user_), std::move(command.argument)});
-    auth::wipe(command.argument);  // a short string is copied by the move, not moved
+    on_pass(command.argument);
   } else if (command.verb == "AUTH") {
-    const auto words = ascii::words(argument, " ");
-    if (words.empty()) {
-      // Old Outlook asks so for the mechanisms (requirements S62).
-      output_ += "+OK\r\n";
-      for (const auto mechanism : auth::sasl_mechanisms())
-        output_ += std::string(mechanism) + "\r\n";
-      output_ += ".\r\n";
-      return;
-    }
-    if (refuse_cleartext()) return;
-    if (words.size() > 2) {  // RFC 5034 section 4: mechanism [SP initial-response]
-      output_ += error("AUTH takes a mechanism and one initial response.");
-      count_error();
-      return;
-    }
-    auto exchange = auth::SaslExchange::begin(ascii::to_upper(words.front()));
-    if (!exchange) {
-      output_ += error("Unsupported authentication mechanism.");
-      count_error();
-      return;
-    }
-    sasl_ = *std::move(exchange);
-    answer_sasl(sasl_->start(words.size() > 1 ? std::optional(words.at(1)) : std::nullopt));
+    on_auth(argument);
   } else if (command.verb == "STLS") {
     if (!context_.tls_offered || context_.tls) {
       output_ += error(context_.tls ? "TLS is already active." : "TLS support isn't enabled.");
@@ -160,31 +132,89 @@ void LoginSession::process_line(std::string_view line) {
   }
 }
 
+void LoginSession::on_pass(std::string& password) {
+  if (!has_user_) {
+    output_ += error("No username given.");
+    count_error();
+    return;
+  }
+  has_user_ = false;
+  // A password may begin and end with spaces: everything behind the one space (RFC 1939 section 7).
+  auto identity = context_.authenticator->verify(
+      {user_, password, "pop3", context_.peer_address, "PLAIN", context_.tls});
+  auth::wipe(password);
+  if (identity) {
+    log_in(std::move(*identity), std::move(user_));
+  } else {
+    refuse_login(identity.error());
+  }
+}
+
+// "AUTH" [SP mechanism [SP initial-response]] (RFC 5034 section 4)
+void LoginSession::on_auth(std::string_view argument) {
+  const auto words = ascii::words(argument, " ");
+  if (words.empty()) {
+    // Old Outlook asks so for the mechanisms (requirements S62).
+    output_ += "+OK\r\n";
+    for (const auto mechanism : context_.sasl.offered(context_.tls))
+      output_ += std::string(mechanism) + "\r\n";
+    output_ += ".\r\n";
+    return;
+  }
+  if (words.size() > 2) {
+    output_ += error("AUTH takes a mechanism and one initial response.");
+    count_error();
+    return;
+  }
+  if (const auto objection = context_.sasl.objection_to(words.front(), context_.tls)) {
+    output_ +=
+        error(objection->code == Errc::PrivacyRequired ? kNoCleartext
+                                                       : "Unsupported authentication mechanism.");
+    count_error();
+    return;
+  }
+  auto exchange = auth::SaslExchange::begin(
+      words.front(), {context_.authenticator, "pop3", context_.peer_address, context_.tls});
+  if (!exchange) {
+    refuse_login(exchange.error());
+    return;
+  }
+  sasl_ = *std::move(exchange);
+  answer_sasl(sasl_->start(words.size() > 1 ? std::optional(words.at(1)) : std::nullopt));
+}
+
 void LoginSession::answer_sasl(auth::SaslStep step) {
   if (const auto* challenge = std::get_if<auth::Challenge>(&step)) {
     output_ += "+ " + challenge->base64 + "\r\n";
     return;
   }
+  std::string name = sasl_->user();
   sasl_.reset();
-  if (const auto* failure = std::get_if<Error>(&step)) {
+  const auto* failure = std::get_if<Error>(&step);
+  if (failure == nullptr) {
+    log_in(std::get<auth::Identity>(std::move(step)), std::move(name));
+  } else if (failure->code == Errc::Closed || failure->code == Errc::Syntax) {
     output_ += error(failure->code == Errc::Closed ? "Authentication aborted by client."
                                                    : "Invalid authentication response.");
     count_error();
-    return;
+  } else {
+    refuse_login(*failure);
   }
-  take_credentials(std::get<auth::Credentials>(step));
 }
 
-void LoginSession::take_credentials(const auth::Credentials& credentials) {
-  const auto identity = context_.authenticator->verify(
-      {credentials.user, credentials.password, "pop3", context_.peer_address});
-  if (!identity) {
-    output_ += to_response(identity.error());
-    count_error();
+void LoginSession::refuse_login(const Error& error) {
+  // After too many attempts the monitor answers no more on this connection.
+  if (error.code == Errc::TooMany) {
+    close_with(pop3::error("[AUTH] Too many attempts."));
     return;
   }
-  identity_ = *identity;
-  login_name_ = credentials.user;
+  output_ += to_response(error);
+  count_error();
+}
+
+void LoginSession::log_in(auth::Identity identity, std::string name) {
+  identity_ = std::move(identity);
+  login_name_ = std::move(name);
   want_ = Want::LoggedIn;
 }
 

@@ -3,13 +3,14 @@
 // (session.h).
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/auth/sasl.h"
+#include "libmail/auth/sasl_policy.h"
 #include "libmail/base/clock.h"
 #include "libmail/pop3/command.h"
 #include "libmail/pop3/framer.h"
@@ -24,8 +25,7 @@ class LoginSession {
     std::string peer_address;
     bool tls_offered = false;
     bool tls = false;
-    // May a password travel now? (disable_plaintext_auth, loopback, trusted networks)
-    std::function<bool(bool tls)> cleartext_allowed = [](bool) { return true; };
+    auth::SaslPolicy sasl = {.plaintext_without_tls = true};
     auth::Authenticator* authenticator = nullptr;
   };
   LoginSession(const Settings& settings, Context context, const Clock& clock);
@@ -45,8 +45,11 @@ class LoginSession {
 
  private:
   void process_line(std::string_view line);
-  void take_credentials(const auth::Credentials& credentials);
+  void on_pass(std::string& password);
+  void on_auth(std::string_view argument);
   void answer_sasl(auth::SaslStep step);
+  void log_in(auth::Identity identity, std::string name);
+  void refuse_login(const Error& error);
   bool refuse_cleartext();
   void close_with(std::string_view text);
   void say_capabilities();
@@ -68,6 +71,7 @@ class LoginSession {
 
 // CAPA's lines (RFC 2449 section 6). USER and SASL are announced after login as before it (RFC 2449
 // section 6.3, RFC 5034 section 3).
-std::string capabilities(bool tls_offered, bool may_log_in);
+std::string capabilities(bool tls_offered, bool plaintext,
+                         const std::vector<std::string_view>& mechanisms);
 
 }  // namespace mail::pop3

@@ -195,7 +195,7 @@ void Session::process_line(std::string_view line) {
   } else if (command.verb == "LAST") {
     output_ += ok(std::to_string(last_));
   } else if (command.verb == "CAPA") {
-    output_ += capabilities(false, true);
+    output_ += capabilities(false, true, auth::SaslPolicy{}.offered(true));
   } else if (command.verb == "QUIT") {
     finish(true);
     closing_ = true;

@@ -196,11 +196,13 @@ Reply Session::on(const Helo& command) {
   Reply reply{250, {settings_.myhostname, "PIPELINING"}};
   reply.lines.push_back("SIZE " + std::to_string(settings_.message_size_limit));
   if (client_.tls_offered && !client_.tls) reply.lines.emplace_back("STARTTLS");
-  const bool auth_now = services_.authenticator != nullptr && sasl_user_.empty() &&
-                        (client_.tls || !(settings_.auth_only_with_tls || settings_.require_tls));
-  if (auth_now) {
-    std::string mechanisms;
-    for (const auto mechanism : auth::sasl_mechanisms()) mechanisms += ' ' + std::string(mechanism);
+  std::string mechanisms;
+  if (services_.authenticator != nullptr && sasl_user_.empty() &&
+      (client_.tls || !settings_.require_tls)) {
+    for (const auto mechanism : settings_.sasl.offered(client_.tls))
+      mechanisms += ' ' + std::string(mechanism);
+  }
+  if (!mechanisms.empty()) {
     reply.lines.push_back("AUTH" + mechanisms);
     reply.lines.push_back("AUTH=" + mechanisms.substr(1));  // Outlook Express and its generation
   }
@@ -245,13 +247,16 @@ Reply Session::on(const Auth& command) {
   if (services_.authenticator == nullptr)
     return {503, {5, 5, 1}, "Error: authentication not enabled"};
   if (!sasl_user_.empty()) return {503, {5, 5, 1}, "Error: already authenticated"};
-  if (!client_.tls && settings_.auth_only_with_tls) {
-    return {538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
+  if (const auto objection = settings_.sasl.objection_to(command.mechanism, client_.tls)) {
+    if (objection->code == Errc::PrivacyRequired) {
+      return {538, {5, 7, 11}, "Encryption required for requested authentication mechanism"};
+    }
+    return {504, {5, 5, 4}, "Error: authentication mechanism not available"};
   }
-  auto exchange = auth::SaslExchange::begin(command.mechanism);
+  auto exchange = auth::SaslExchange::begin(
+      command.mechanism, {services_.authenticator, "smtp", client_.address, client_.tls});
   if (!exchange) return {504, {5, 5, 4}, "Error: authentication mechanism not available"};
   sasl_ = *std::move(exchange);
-  sasl_mechanism_ = command.mechanism;
   return answer_sasl(sasl_->start(command.initial_response));
 }
 
@@ -259,27 +264,26 @@ Reply Session::answer_sasl(auth::SaslStep step) {
   if (const auto* challenge = std::get_if<auth::Challenge>(&step)) {
     return {334, {challenge->base64}};
   }
+  const std::string user = sasl_->user();
+  const std::string mechanism(sasl_->mechanism());
   sasl_.reset();
-  if (const auto* error = std::get_if<Error>(&step)) {
-    if (error->code == Errc::Closed) return {501, {5, 7, 0}, "Authentication aborted"};
-    return {501, {5, 5, 2}, "Error: malformed authentication response"};
-  }
-  return check_credentials(std::get<auth::Credentials>(step));
-}
-
-Reply Session::check_credentials(const auth::Credentials& credentials) {
-  const auto identity = services_.authenticator->verify(
-      {credentials.user, credentials.password, "smtp", client_.address});
-  if (identity) {
+  if (const auto* identity = std::get_if<auth::Identity>(&step)) {
     sasl_user_ = identity->user;
     return {235, {2, 7, 0}, "Authentication successful"};
   }
-  log::warning("warning: " + client_text() + ": SASL " + sasl_mechanism_ +
-               " authentication failed: " + log::escape(identity.error().log_text) +
-               ", sasl_username=" + log::escape(credentials.user));
-  if (identity.error().is_permanent()) {
-    return {535, {5, 7, 8}, "Error: authentication failed"};
+  const auto& error = std::get<Error>(step);
+  if (error.code == Errc::Closed) return {501, {5, 7, 0}, "Authentication aborted"};
+  if (error.code == Errc::Syntax) {
+    return {501, {5, 5, 2}, "Error: malformed authentication response"};
   }
+  log::warning("warning: " + client_text() + ": SASL " + mechanism + " authentication failed: " +
+               log::escape(error.log_text) + ", sasl_username=" + log::escape(user));
+  if (error.code == Errc::TooMany) {
+    // The monitor answers no more on this connection.
+    close_with({421, {4, 7, 0}, settings_.myhostname + " Error: too many authentication attempts"});
+    return {};
+  }
+  if (error.is_permanent()) return {535, {5, 7, 8}, "Error: authentication failed"};
   return {454, {4, 7, 0}, "Temporary authentication failure"};
 }
 

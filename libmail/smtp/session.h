@@ -108,7 +108,6 @@ class Session {
   Reply on(const Auth& command);
 
   Reply answer_sasl(auth::SaslStep step);
-  Reply check_credentials(const auth::Credentials& credentials);
   std::optional<Reply> check_local(const Recipient& recipient, std::uint64_t size);
   void receive_data(std::string_view octets);
   void scan_header(std::string_view octets);
@@ -135,7 +134,6 @@ class Session {
   bool extended_ = false;
   std::string sasl_user_;
   std::optional<auth::SaslExchange> sasl_;
-  std::string sasl_mechanism_;
   Transaction transaction_;
   bool in_data_ = false;
   bool closing_ = false;

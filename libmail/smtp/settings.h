@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "libmail/auth/sasl_policy.h"
+
 namespace mail::smtp {
 
 struct Settings {
@@ -16,10 +18,10 @@ struct Settings {
   std::size_t hop_count_limit = 50;                 // hopcount_limit, Received fields
   std::chrono::milliseconds timeout{300'000};       // smtpd_timeout, RFC 5321 section 4.5.3.2.7
   bool offer_auth = false;                          // smtpd_sasl_auth_enable
-  bool auth_only_with_tls = false;                  // smtpd_tls_auth_only, cleartext policy
-  bool require_tls = false;                         // smtpd_tls_security_level = encrypt
-  bool require_auth = false;                        // --submission
-  bool unqualified_from_clients = false;            // complete <root> for anyone
+  auth::SaslPolicy sasl = {.plaintext_without_tls = true};  // which ways, before and under TLS
+  bool require_tls = false;  // smtpd_tls_security_level = encrypt
+  bool require_auth = false;                                // --submission
+  bool unqualified_from_clients = false;                    // complete <root> for anyone
 };
 
 }  // namespace mail::smtp

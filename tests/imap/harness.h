@@ -1,10 +1,12 @@
 // Harness: either kind of IMAP session over a world of two messages, for transcripts. Settings:
 // @ login      from the greeting on, else from after LOGIN with tag a0
 // @ cleartext  passwords may travel without TLS
+// @ ssl_required  no login at all without TLS;  @ scram  SCRAM-SHA-256 is offered
 #pragma once
 
 #include <memory>
 
+#include "libmail/auth/memory_authenticator.h"
 #include "libmail/imap/login_session.h"
 #include "libmail/imap/session.h"
 #include "libmail/store/memory/mail_store.h"
@@ -42,14 +44,6 @@ inline constexpr std::string_view kMultipart =
     "inner text\r\n"
     "--x--\r\n";
 
-class FakeAuthenticator final : public auth::Authenticator {
- public:
-  Result<auth::Identity> verify(const auth::Attempt& attempt) override {
-    if (attempt.user == "boss" && attempt.password == "linuxprobe") return auth::Identity{};
-    return fail(Errc::BadCredentials, "Authentication failed");
-  }
-};
-
 // A world of two messages and either kind of session (@ login).
 class Harness {
  public:
@@ -58,12 +52,15 @@ class Harness {
     store_ = std::make_unique<store::memory::MemoryMailStore>(world_);
     add(kExample);
     add(kMultipart);
+    authenticator_.add({"boss", 1000, 1000, "/home/boss", ""}, "linuxprobe");
+    authenticator_.add({"user", 1001, 1001, "/home/user", ""}, "pencil");
     if (script.settings.contains("login")) {
       login_ = std::make_unique<LoginSession>(
-          LoginSession::Context{
-              "192.0.2.1", true, false,
-              [free = script.settings.contains("cleartext")](bool tls) { return tls || free; },
-              &authenticator_},
+          LoginSession::Context{"192.0.2.1", true, false,
+                                auth::SaslPolicy{script.settings.contains("scram"),
+                                                 script.settings.contains("cleartext"),
+                                                 !script.settings.contains("ssl_required")},
+                                &authenticator_},
           clock_);
     } else {
       session_ = std::make_unique<Session>(*store_, clock_, SessionSettings{}, "a0", "");
@@ -113,7 +110,7 @@ class Harness {
   }
 
   ManualClock clock_;
-  FakeAuthenticator authenticator_;
+  auth::MemoryAuthenticator authenticator_;
   std::shared_ptr<store::memory::World> world_;
   std::unique_ptr<store::memory::MemoryMailStore> store_;
   std::unique_ptr<LoginSession> login_;

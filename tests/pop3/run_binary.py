@@ -19,7 +19,7 @@ tubepost.become_nobody()
 SCRIPTS = os.path.join(tubepost.SOURCE, "tests/transcripts/pop3")
 FROM = b"From ann@example.org Sat Aug 15 19:02:06 2017\n"
 # Of the in-memory world only: failures on demand, TLS, time; a stored message has its last line end.
-IN_MEMORY = {"tls", "need_tls", "auth", "open", "in_use", "no_flag_updates"}
+IN_MEMORY = {"tls", "need_tls", "ssl_required", "scram", "auth", "open", "in_use", "no_flag_updates"}
 LOGIN = b"USER boss\r\nPASS linuxprobe\r\n"
 
 

@@ -3,6 +3,7 @@
 //
 //   @ login               from the greeting on; without it boss has just logged in
 //   @ tls                 STLS is offered;  @ need_tls   no password travels without TLS
+//   @ scram               SCRAM-SHA-256 is offered;  @ ssl_required   no login at all without TLS
 //   @ auth in-use         how the next password check fails (an Errc's name)
 //   @ open io             how opening the maildrop fails;  @ in_use   another session has locked it
 //   @ no_flag_updates     pop3_no_flag_updates = yes
@@ -44,6 +45,7 @@ class World {
  public:
   explicit World(const test::Script& script = {}) : script_(script) {
     authenticator.add({"boss", 1000, 1000, "/home/boss", ""}, "linuxprobe");
+    authenticator.add({"user", 1002, 1002, "/home/user", ""}, "pencil");  // RFC 7677's
     authenticator.add({"ann", 1001, 1001, "/home/ann", ""}, " a b ");
     for (const auto& [name, value] : script.settings) {
       if (name == "message") add(value);
@@ -58,8 +60,7 @@ class World {
     if (has("login")) {
       login_ = std::make_unique<LoginSession>(
           settings,
-          LoginSession::Context{"192.0.2.1", has("tls") || has("need_tls"), false,
-                                [need = has("need_tls")](bool tls) { return tls || !need; },
+          LoginSession::Context{"192.0.2.1", has("tls") || has("need_tls"), false, policy(),
                                 &authenticator},
           clock);
     } else {
@@ -163,6 +164,9 @@ class World {
 
  private:
   [[nodiscard]] bool has(const std::string& name) const { return script_.settings.contains(name); }
+  [[nodiscard]] auth::SaslPolicy policy() const {
+    return {has("scram"), !has("need_tls"), !has("ssl_required")};
+  }
   static Errc code(std::string_view name) {
     for (int i = 0; i <= static_cast<int>(Errc::Internal); ++i) {
       if (to_string(static_cast<Errc>(i)) == name) return static_cast<Errc>(i);

@@ -3,7 +3,9 @@
 //   @ client 192.0.2.1        the peer; without it 192.168.10.30, which is in mynetworks
 //   @ tls                     STARTTLS is offered
 //   @ auth                    AUTH is offered; boss has the password linuxprobe
-//   @ auth_only_with_tls, @ require_tls, @ submission, @ require_auth
+//   @ scram                   SCRAM-SHA-256 is offered, too
+//   @ auth_only_with_tls      no password travels without TLS;  @ ssl_required   no login at all
+//   @ require_tls, @ submission, @ require_auth
 //   @ size_limit N, @ recipient_limit N, @ error_limit N, @ hop_limit N
 //   @ check boss full         the answer at RCPT;  @ deliver boss later   the one after the dot
 //   @ stored boss 1           at the end one message lies in boss's mailbox
@@ -34,6 +36,7 @@ class World {
   explicit World(const test::Script& script = {})
       : script_(script), policy_(make_policy(script)), settings_(make_settings(script)) {
     accounts.add({"boss", 1000, 1000, "/home/boss", ""}, "linuxprobe");
+    accounts.add({"user", 1002, 1002, "/home/user", ""}, "pencil");  // RFC 7677's
     if (has("auth_down")) accounts.fail_next(Errc::Unavailable);
     if (has("no_space")) queue.fail_create(make_error(Errc::NoSpace, "full"));
     for (const auto& [name, value] : script.settings) {
@@ -132,7 +135,9 @@ class World {
     settings.hard_error_limit = number("error_limit", 20);
     settings.hop_count_limit = number("hop_limit", 50);
     settings.require_tls = script.settings.count("require_tls") != 0;
-    settings.auth_only_with_tls = script.settings.count("auth_only_with_tls") != 0;
+    const auto has_setting = [&](const char* name) { return script.settings.count(name) != 0; };
+    settings.sasl = {has_setting("scram"), !has_setting("auth_only_with_tls"),
+                     !has_setting("ssl_required")};
     settings.require_auth = script.settings.count("require_auth") != 0;
     return settings;
   }

@@ -90,6 +90,7 @@ alias_database = hash:{self.dir}/etc/aliases
 mail_spool_directory = {self.dir}/mail
 mail_location = {location}
 disable_plaintext_auth = no
+auth_failure_delay = 0
 {extra}
 """)
         open(f"{self.dir}/etc/passwd", "w").close()
