@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -190,6 +192,27 @@ TEST_F(ScramFile, StoredKeysServePlainToo) {
   EXPECT_TRUE(accounts.verify({"boss", "pa\xcc\x88ncil", "pop3", ""}));
   EXPECT_FALSE(accounts.verify({"boss", "pancil", "pop3", ""}));
   EXPECT_FALSE(accounts.verify({"nobody", "pencil", "pop3", ""}));
+}
+
+// units/make-password, and Dovecot's keys of RFC 7677's example.
+TEST_F(ScramFile, PasswordsOfOthersTools) {
+  for (const char* password : {"pencil", "p\xc3\xa4n cil:"}) {
+    const std::string command = "printf '%s\\n' '" + std::string(password) +
+                                "' | " TUBEPOST_SOURCE_DIR "/units/make-password";
+    std::FILE* pipe = ::popen(command.c_str(), "re");
+    ASSERT_NE(pipe, nullptr);
+    std::array<char, 400> line{};
+    EXPECT_NE(std::fgets(line.data(), line.size(), pipe), nullptr);
+    EXPECT_EQ(::pclose(pipe), 0);
+    const std::string made(ascii::trim(line.data()));
+    EXPECT_EQ(matches_stored_password(password, made).value_or(false), true) << made;
+    EXPECT_EQ(matches_stored_password("other", made).value_or(true), false) << made;
+  }
+  EXPECT_TRUE(matches_stored_password("pencil",
+                                      "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,"
+                                      "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,"
+                                      "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=")
+                  .value());
 }
 
 // Who is not there is asked as the others are: each name has its salt, at each asking the same.

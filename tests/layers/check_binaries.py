@@ -8,7 +8,8 @@ import tree
 
 SERVERS = ("smtp-recv", "smtp-send", "deliver", "pop3-serve", "imap-serve")
 LARGE = r"lib(ssl|crypto|pam|seccomp|krb5|curl|sqlite3|icu\w*)\b"
-MODULES = {"tubepost-tls.so": "tubepost_tls_module", "tubepost-pam.so": "tubepost_pam_module"}
+MODULES = {"tubepost-tls.so": "tubepost_tls_module", "tubepost-pam.so": "tubepost_pam_module",
+           "tubepost-digest.so": "tubepost_digest_module"}
 
 
 def output(*command):
