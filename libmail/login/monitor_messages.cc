@@ -116,7 +116,7 @@ Result<Request> read_finish_scram(FieldReader& in, bool /*tls*/) {
 }
 
 Result<Request> read_certificate(FieldReader& in, bool /*tls*/) {
-  return Request(CertificateRequest{TRY(in.number())});
+  return Request(CertificateRequest { TRY(in.number()) });
 }
 
 struct Reader {

@@ -19,7 +19,7 @@ struct Settings {
   std::chrono::milliseconds timeout{300'000};       // smtpd_timeout, RFC 5321 section 4.5.3.2.7
   bool offer_auth = false;                          // smtpd_sasl_auth_enable
   auth::SaslPolicy sasl = {.plaintext_without_tls = true};  // which ways, before and under TLS
-  bool require_tls = false;  // smtpd_tls_security_level = encrypt
+  bool require_tls = false;                                 // smtpd_tls_security_level = encrypt
   bool require_auth = false;                                // --submission
   bool unqualified_from_clients = false;                    // complete <root> for anyone
 };

@@ -95,7 +95,7 @@ def run_script(path):
     messages = [setting[1] for setting in settings if setting[0] == "message"]
     if names & IN_MEMORY or "no_end" in messages or "! timeout" in lines:
         return None
-    with tubepost.System("mbox") as mail:
+    with tubepost.System("mbox", extra="auth_mechanisms = plain login\n") as mail:
         mail.add_account("boss", "linuxprobe")
         mail.add_account("ann", " a b ")
         set_up(mail, [message_of(what) for what in messages])
