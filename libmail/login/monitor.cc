@@ -29,6 +29,19 @@ std::string protection(bool tls, const net::Peer& peer) {
   return is_local(peer) ? ", secured" : "";
 }
 
+// A name between < and >: none of its own, or it would hide the line from fail2ban.
+std::string quote_name(std::string_view name) {
+  std::string text;
+  for (const char c : log::escape(name)) {
+    if (c == '<' || c == '>') {
+      text += c == '<' ? "\\x3c" : "\\x3e";
+    } else {
+      text += c;
+    }
+  }
+  return "user=<" + text + ">";
+}
+
 tl::unexpected<Error> refuse(std::string_view why) {
   return fail(Errc::Denied, "not allowed", "monitor: " + std::string(why));
 }
@@ -291,8 +304,8 @@ Result<Monitor::Outcome> Monitor::handle_become(const FileDescriptor& /*channel*
 }
 
 void Monitor::log_login(const BecomeRequest& request) const {
-  log::info(service_ + "-login: Login: user=<" + log::escape(identity_->user) +
-            ">, method=" + log::escape(last_method_) + ", " + addresses(peer_) +
+  log::info(service_ + "-login: Login: " + quote_name(identity_->user) +
+            ", method=" + log::escape(last_method_) + ", " + addresses(peer_) +
             ", mpid=" + std::to_string(::getpid()) + protection(request.tls, peer_));
 }
 
@@ -308,7 +321,7 @@ void Monitor::log_end() const {
   }
   const std::string why = identity_ ? std::string("session not started") : last_reason_;
   log::info(service_ + "-login: Disconnected (" + why + ", " + std::to_string(attempts_) +
-            " attempts" + in + ": user=<" + log::escape(last_user_) + ">, method=" +
+            " attempts" + in + ": " + quote_name(last_user_) + ", method=" +
             log::escape(last_method_) + ", " + addresses(peer_) + protection(last_tls_, peer_));
 }
 

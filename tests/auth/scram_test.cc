@@ -255,6 +255,17 @@ TEST_F(ScramFile, AProofIsTakenOnce) {
   EXPECT_EQ(accounts.finish_scram({std::string(32, 'x'), ""}).error().code, Errc::BadSequence);
 }
 
+// What was said on one connection is of no use on another: each has a nonce of its own.
+TEST_F(ScramFile, NoncesAreNew) {
+  auto accounts = file("boss:{PLAIN}pencil:1000:1000::/h::\n");
+  const ScramFirst first{"boss", "n,,", "c", "n=boss,r=c", "imap", "", false};
+  const auto one = accounts.begin_scram(first).value();
+  const auto two = accounts.begin_scram(first).value();
+  EXPECT_NE(nonce_of(one), nonce_of(two));
+  EXPECT_EQ(nonce_of(one).size(), 1U + 24U);
+  EXPECT_EQ(one.substr(one.find(',')), two.substr(two.find(',')));
+}
+
 TEST_F(ScramFile, OfferedWhereEveryAccountCan) {
   EXPECT_TRUE(file("a:{PLAIN}x:1:1::::\nb:" + stored("x") + ":1:1::::\n").can_scram());
   EXPECT_TRUE(file("a:{PLAIN}x:1:1::::\nb:!:1:1::::\n").can_scram());

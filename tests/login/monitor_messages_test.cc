@@ -11,7 +11,7 @@ std::vector<Request> one_of_each() {
   return {VerifyRequest{"boss", "linuxprobe", "PLAIN", true},
           BecomeRequest{"boss@linuxprobe.com", "a1", "NOOP\r\n", "TLSv1.3", true},
           BeginScramRequest{"user", "n,,", "abc", "n=user,r=abc", false},
-          FinishScramRequest{kProof, ",t=1"}};
+          FinishScramRequest{kProof, ",t=1"}, CertificateRequest{7}};
 }
 
 TEST(MonitorMessages, EachKindHasOneSize) {

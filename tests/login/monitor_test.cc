@@ -268,7 +268,7 @@ TEST_F(MonitorTest, WhatIsNotInTheTableEndsIt) {
   std::string padding = good;
   padding[200] = 'x';
   std::string kind = good;
-  kind[0] = 3;
+  kind[0] = 6;
   std::string far = good;
   far[3] = '\x80';
   for (const auto& octets :
@@ -289,13 +289,34 @@ TEST_F(MonitorTest, WhatIsNotInTheTableEndsIt) {
   EXPECT_TRUE(accounts_.asked().empty());
 }
 
+TEST_F(MonitorTest, ACertificateIsOneOfTheListAndOnce) {
+  EXPECT_EQ(ask(CertificateRequest{0})->code, Errc::Denied);  // the list is empty
+  EXPECT_EQ(ask(CertificateRequest{0xffffffffU})->code, Errc::Denied);
+  EXPECT_TRUE(end());
+  tls::NamedCertificates named;
+  named.name = "mail.example";
+  named.certificates.emplace_back().certificate = dir_ + "/none.pem";
+  settings_.tls_settings.named.push_back(std::move(named));
+  begin();
+  EXPECT_EQ(ask(CertificateRequest{1})->code, Errc::Denied);
+  FileDescriptor attached;
+  const auto missing = ask(CertificateRequest{0}, &attached);
+  ASSERT_TRUE(missing);
+  EXPECT_FALSE(missing->ok);
+  EXPECT_EQ(missing->text.find(dir_), std::string::npos);  // no path of ours is told
+  EXPECT_FALSE(attached.is_open());
+  EXPECT_EQ(ask(CertificateRequest{0})->code, Errc::Denied);  // once
+  EXPECT_FALSE(ask(become()));                                // and no login
+  EXPECT_EQ(end().error().code, Errc::Denied);
+}
+
 // Any order of all kinds, from a seed: a session comes only of a right password.
 TEST_F(MonitorTest, AnyOrderAtAll) {
   std::vector<std::string> packets;
   for (const Request& request :
        {Request(wrong()), Request(become()),
         Request(BeginScramRequest{"boss", "n,,", "c", "n=boss,r=c", false}),
-        Request(FinishScramRequest{std::string(32, 'p'), ""}),
+        Request(FinishScramRequest{std::string(32, 'p'), ""}), Request(CertificateRequest{0}),
         Request(VerifyRequest{"root", "toor", "PLAIN", false})}) {
     packets.push_back(serialize(request).value());
   }
