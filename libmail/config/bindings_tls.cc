@@ -1,4 +1,6 @@
 // TLS of the servers, from Postfix's and from Dovecot's names (docs/tls.md).
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "libmail/base/ascii.h"
@@ -51,11 +53,7 @@ void add_local_names(const Configuration& config, tls::Settings& settings) {
 void add_sni_maps(const Configuration& config, tls::Settings& settings) {
   for (const auto& map : config.postfix().get_list("tls_server_sni_maps")) {
     const auto spec = table::parse_spec(map);
-    if (!spec || !table::is_file_type(spec->type)) {
-      log::warning("tls_server_sni_maps: " + map +
-                   ": only tables with a text file (texthash:, hash:, ...) are used");
-      continue;
-    }
+    if (!spec || !table::is_file_type(spec->type)) continue;  // load() has said so
     settings.name_files.push_back(spec->name);
     const auto text = sys::read_file(spec->name);
     if (!text) {
@@ -75,6 +73,8 @@ void add_sni_maps(const Configuration& config, tls::Settings& settings) {
 void set_tickets(const Configuration& config, tls::Settings& settings) {
   const auto postfix = config.postfix();
   settings.ticket_file = postfix.get_string("tubepost_run_directory") + "/tls-tickets";
+  // Root's is for all the usual services; whoever starts one as somebody else has a file for that.
+  if (::geteuid() != 0) settings.ticket_file += "-" + std::to_string(::geteuid());
   settings.ticket_lifetime =
       std::min<std::chrono::seconds>(std::chrono::floor<std::chrono::seconds>(
                                          postfix.get_duration("smtpd_tls_session_cache_timeout")),

@@ -29,6 +29,11 @@ bool is_list(Type type) {
   return type == Type::List || type == Type::MatchList || type == Type::Networks;
 }
 
+bool has_text_source(std::string_view table) {
+  const auto spec = table::parse_spec(table);
+  return spec && table::is_file_type(spec->type);
+}
+
 // S57: the root mail directory comes first; an mbox spool file in its place is a common mistake.
 Result<void> check_mail_location(std::string_view value, std::string_view spool) {
   if (!value.starts_with("mbox:")) return {};
@@ -271,6 +276,9 @@ class Loader {
       const auto plain = item.substr(begin);
       if (plain.starts_with('/') && row.type != Type::List) {
         read_items(row, name, plain, origin, depth);
+      } else if (name == "tls_server_sni_maps" && !has_text_source(plain)) {
+        warn(origin, name + ": " + plain +
+                         ": not used; only tables with a text file are (texthash:, hash:, ...)");
       } else if (const auto spec = table::parse_spec(plain)) {
         const bool is_map =
             row.type != Type::List || name.ends_with("_maps") || name == "alias_database";
