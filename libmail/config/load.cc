@@ -151,11 +151,13 @@ class Loader {
 
   // The command line holds over protocol/NAME/x as well as over x.
   void forget_special(const Assignment& setting) {
+    std::string own = "/";
+    own += setting.name;
     std::erase_if(config_.settings_, [&](const auto& entry) {
       const std::string_view name = entry.first.second;
       return entry.first.first == setting.space && entry.second.origin.file != kCommandLine &&
              name.starts_with("protocol/") &&
-             name.substr(std::min(name.size(), name.find('/', 9))) == "/" + setting.name;
+             name.substr(std::min(name.size(), name.find('/', 9))) == own;
     });
   }
 
@@ -277,8 +279,10 @@ class Loader {
       if (plain.starts_with('/') && row.type != Type::List) {
         read_items(row, name, plain, origin, depth);
       } else if (name == "tls_server_sni_maps" && !has_text_source(plain)) {
-        warn(origin, name + ": " + plain +
-                         ": not used; only tables with a text file are (texthash:, hash:, ...)");
+        std::string text = name;
+        text.append(": ").append(plain).append(
+            ": not used; only tables with a text file are (texthash:, hash:, ...)");
+        warn(origin, std::move(text));
       } else if (const auto spec = table::parse_spec(plain)) {
         const bool is_map =
             row.type != Type::List || name.ends_with("_maps") || name == "alias_database";
