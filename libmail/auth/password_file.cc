@@ -244,7 +244,7 @@ Result<std::string> read_or_make_secret(const std::string& path) {
     const FileDescriptor file =
         TRY(sys::open(path.substr(0, path.rfind('/') + 1), O_TMPFILE | O_WRONLY, 0600));
     std::string fresh = TRY(sys::random_octets(kSecretOctets));
-    const auto put = sys::write_all(file, fresh);
+    auto put = sys::write_all(file, fresh);
     wipe(fresh);
     TRY(std::move(put));
     TRY(sys::fsync(file, path));

@@ -36,7 +36,7 @@ bool is_sasl_name(std::string_view name) {
   return true;
 }
 
-Result<SaslExchange> SaslExchange::begin(std::string_view mechanism, SaslPeer peer) {
+Result<SaslExchange> SaslExchange::begin(std::string_view mechanism, const SaslPeer& peer) {
   for (const auto kind : {Kind::Plain, Kind::Login, Kind::ScramSha256}) {
     SaslExchange exchange(kind, peer);
     if (ascii::iequals(mechanism, exchange.mechanism())) return exchange;

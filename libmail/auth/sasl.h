@@ -52,7 +52,7 @@ struct SaslPeer {
 
 class SaslExchange {
  public:
-  static Result<SaslExchange> begin(std::string_view mechanism, SaslPeer peer);
+  static Result<SaslExchange> begin(std::string_view mechanism, const SaslPeer& peer);
 
   // `initial_response` as it stands on the command line: "=" is an empty one (RFC 4954 section 4).
   SaslStep start(std::optional<std::string_view> initial_response);

@@ -75,7 +75,7 @@ Result<Header> begin_anew(const FileDescriptor& file, const std::string& path,
                           const std::array<char, 40>& boot) {
   TRY(sys::lock_range(file, sys::Lock::Exclusive, 0, CounterTable::kHeaderOctets, kLockTimeout,
                       path));
-  const auto made = [&]() -> Result<Header> {
+  auto made = [&]() -> Result<Header> {
     const auto old = read_header(file);
     const auto size = TRY(sys::fstat(file))
     .st_size;
@@ -182,7 +182,7 @@ Result<double> CounterTable::change(const Key& key, double amount, bool is_floor
                                     std::chrono::seconds half_life, BootTime now) const {
   const std::uint64_t offset = bucket_offset(key, seed_);
   TRY(sys::lock_range(file_, sys::Lock::Exclusive, offset, sizeof(Bucket), kLockTimeout, path_));
-  const auto changed = [&]() -> Result<double> {
+  auto changed = [&]() -> Result<double> {
     Bucket bucket;
     const std::string octets = TRY(sys::pread_all(file_, offset, sizeof bucket));
     if (octets.size() != sizeof bucket) return fail(Errc::Corrupt, "cut", path_ + ": cut short");

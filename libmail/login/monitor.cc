@@ -118,7 +118,7 @@ Monitor::Monitor(const Settings& settings, std::string service, net::Peer peer,
 
 Result<std::optional<HandOver>> Monitor::serve(const FileDescriptor& channel,
                                                FileDescriptor& pipe) {
-  const auto served = [&]() -> Result<std::optional<HandOver>> {
+  auto served = [&]() -> Result<std::optional<HandOver>> {
     for (;;) {
       std::string packet = TRY(receive_packet(channel));
       auto request = parse_request(packet);

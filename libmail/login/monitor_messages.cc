@@ -18,6 +18,8 @@ template <class... Handlers>
 struct Visitor : Handlers... {
   using Handlers::operator()...;
 };
+template <class... Handlers>
+Visitor(Handlers...) -> Visitor<Handlers...>;
 
 FieldWriter begin(RequestKind kind, bool tls) {
   FieldWriter out;

@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "libmail/auth/digest/module/saslprep.h"
@@ -35,9 +36,10 @@ int pbkdf2_sha256(const char* password, size_t password_size, const char* salt, 
 long saslprep(const char* text, size_t size, char* out, size_t out_size) {
   auto prepared = mail::auth::digest::saslprep({text, size});
   if (!prepared || prepared->size() > out_size) return -1;
-  std::memcpy(out, prepared->data(), prepared->size());
-  ::explicit_bzero(prepared->data(), prepared->size());
-  return static_cast<long>(prepared->size());
+  const std::size_t prepared_size = prepared->size();
+  std::copy(prepared->begin(), prepared->end(), out);
+  ::explicit_bzero(prepared->data(), prepared_size);
+  return static_cast<long>(prepared_size);
 }
 
 const tubepost_digest kModule = {TUBEPOST_DIGEST_INTERFACE, sha256, hmac_sha256, pbkdf2_sha256,

@@ -127,7 +127,7 @@ std::optional<std::string> saslprep(std::string_view text) {
   for (auto& point : *points) {
     if (contains(kSpaces, point)) point = ' ';
   }
-  const auto normal = normalize(encode(*points));
+  auto normal = normalize(encode(*points));
   if (!normal) return std::nullopt;
   points = decode(*normal);
   if (!points || std::any_of(points->begin(), points->end(), is_prohibited)) return std::nullopt;
