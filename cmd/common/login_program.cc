@@ -2,13 +2,23 @@
 
 #include <cstdio>
 
+#include "libmail/config/bindings.h"
+#include "libmail/confine/files.h"
+#include "libmail/confine/filter.h"
 #include "libmail/net/signals.h"
+#include "libmail/store/factory/open.h"
 
 namespace mail::cmd {
-Result<config::Configuration> handed_over_configuration(const login::HandOver& record) {
+Result<config::Configuration> begin_session(const login::HandOver& record) {
   auto config = config::load_serialized(record.configuration);
-  if (config) return *std::move(config);
-  return fail(config::to_error(config.error()));
+  if (!config) return fail(config::to_error(config.error()));
+  confine::Files files;
+  files.readable = confine::library_files();
+  files.writable = TRY(store::mail_directories(config::store_settings(*config), record.identity));
+  files.writable.emplace_back("/tmp");  // a message on its way in
+  TRY(confine::restrict_files(files));
+  TRY(confine::install_filter(confine::Filter::Session));
+  return *std::move(config);
 }
 
 Result<int> run_login_program(const LoginProgramOptions& options, const login::Protocol& protocol) {

@@ -20,8 +20,9 @@ struct LoginProgramOptions {
 // Settings of the roles from the configuration; `protocol` for `protocol NAME { }` sections.
 login::Settings login_settings(const config::Configuration& config, const std::string& protocol);
 
-// What the session runs by: the monitor's configuration.
-Result<config::Configuration> handed_over_configuration(const login::HandOver& record);
+// What the session runs by: the monitor's configuration. From here on the process may do what a
+// session needs and reach the user's mail, and nothing else (libmail/confine).
+Result<config::Configuration> begin_session(const login::HandOver& record);
 
 // Runs the server (or --check, --print-config); the exit status.
 Result<int> run_login_program(const LoginProgramOptions& options, const login::Protocol& protocol);

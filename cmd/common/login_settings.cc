@@ -30,6 +30,7 @@ login::Settings login_settings(const config::Configuration& config, const std::s
       dovecot.get_duration("auth_failure_delay"));
   settings.tls_settings = config::login_tls_settings(config, protocol);
   settings.domains = login_names(config).domains;
+  settings.empty_directory = postfix.get_string("tubepost_state_directory") + "/empty";
   settings.configuration = config.serialize();
   settings.files = config.files();
   for (auto& file : tls::watched_files(settings.tls_settings)) {

@@ -50,6 +50,7 @@ Result<void> serve_configured(const config::Configuration& config, int read_fd, 
   settings.hard_error_limit = postfix.get_integer("smtpd_hard_error_limit");
   settings.timeout = postfix.get_duration("smtpd_timeout");
   const auto routes = TRY(Routes::open(config, policy_settings(config)));
+  TRY(login::confine_service());
   const SystemClock clock;
   const auto queue = TRY(queue::DirectoryQueue::open(queue_settings(config), clock));
   const std::string socket = postfix.get_string("deliver_socket");

@@ -84,6 +84,10 @@ Records::Records(const config::Configuration& config)
     return routes && (*routes)->policy().is_local_domain(domain).value_or(false);
   };
   world_.find_account = [this](std::string_view name) { return accounts_->find(name); };
+  world_.mail_directories = [settings =
+                                 config::store_settings(config)](const auth::Identity& identity) {
+    return store::mail_directories(settings, identity);
+  };
   world_.permit = [this](const alias::EndPoint& end_point) { return permit(end_point); };
   // An account of the system, whatever a password file says.
   if (const auto owner = auth::find_system_account(kMailOwner)) world_.mail_owner = owner->uid;

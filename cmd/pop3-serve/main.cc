@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
     protocol.refused = "-ERR [SYS/PERM] Connections from your network are not taken.\r\n";
     protocol.front = cmd::serve_front;
     protocol.session = [&](net::Transport& io, const login::HandOver& record) -> Result<void> {
-      const auto config = TRY(cmd::handed_over_configuration(record));
+      const auto config = TRY(cmd::begin_session(record));
       return cmd::serve_session(config, io, record);
     };
     return cmd::run_login_program(options, protocol);

@@ -154,6 +154,7 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   policy::Settings policy = policy_settings(config);
   policy.permit_sender_unauthenticated = !options.submission;
   const auto routes = TRY(Routes::open(config, policy));
+  TRY(login::confine_service());
   const SystemClock clock;
   const auto queue = TRY(queue::DirectoryQueue::open(queue_settings(config), clock));
   const std::string deliver_socket = config.postfix().get_string("deliver_socket");

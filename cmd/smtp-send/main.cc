@@ -1,5 +1,6 @@
 // smtp-send: send queued mail on. `--queue` is the scheduler, `--worker` serves its jobs,
 // `smtp-send HOST` sends one message; by the name mailq it lists the queue.
+#include <fcntl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -110,12 +111,12 @@ std::vector<relay::RecipientResult> try_hosts(const std::string& destination,
 Result<int> send_one(const config::Configuration& config, const Options& options) {
   const auto settings = relay_settings(config);
   const auto resolver = TRY(dns::open_resolver(dns_settings(config)));
-  const FileDescriptor in(::dup(STDIN_FILENO));
+  const FileDescriptor in(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   char buffer[65536];
   // It may come from a pipe: kept in an unnamed file, so that no message is too large for memory.
   std::FILE* kept = std::tmpfile();
   if (kept == nullptr) return fail(sys::error_from_errno(errno, "tmpfile", "message"));
-  const FileDescriptor file(::dup(::fileno(kept)));
+  const FileDescriptor file(::fcntl(::fileno(kept), F_DUPFD_CLOEXEC, 3));
   std::fclose(kept);
   relay::Message message;
   for (;;) {
@@ -191,6 +192,7 @@ Result<int> run(const Options& options, std::vector<std::string> argv) {
   // It speaks with strangers: without root's rights, whoever started it.
   TRY(login::become_service("tubepost"));
   const auto sending = TRY(open_sending(config));
+  if (options.worker) TRY(login::confine_service());
   if (options.worker) return work(*sending, dns_settings(config));
   RunnerOptions runner;
   runner.stay = options.stay;

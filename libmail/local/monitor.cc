@@ -12,6 +12,7 @@
 
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/confine/files.h"
 #include "libmail/local/become.h"
 #include "libmail/local/dot_lock.h"
 #include "libmail/local/packet.h"
@@ -276,6 +277,13 @@ Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorl
   };
 }
 
+// Uid 0 without capabilities still owns most of the system: it may read it, and write its mail.
+Result<void> wall_in(const MonitorWorld& world, const auth::Identity& identity) {
+  confine::Files files { {"/"}, TRY(world.mail_directories(identity)) };
+  TRY(confine::restrict_files(files));
+  return {};
+}
+
 [[noreturn]] void run_child(const MonitorWorld& world, const Whose& whose,
                             const FileDescriptor& socket, const FileDescriptor& monitor,
                             Packet first) {
@@ -291,7 +299,11 @@ Result<std::function<Result<FileDescriptor>()>> start_stand_in(const MonitorWorl
       log::error(stand_in.error().log_text);
     }
   }
-  if (auto became = become(whose.identity); !became) {
+  auto became = become(whose.identity);
+  if (became && whose.identity.uid == 0 && ::geteuid() == 0) {
+    became = wall_in(world, whose.identity);
+  }
+  if (!became) {
     log::error(became.error().log_text);
     status = 75;  // the asker sees end of file
   } else {

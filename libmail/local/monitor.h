@@ -10,6 +10,8 @@
 
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/local/recipient.h"
@@ -24,6 +26,8 @@ struct MonitorWorld {
   // whom: the asker's word is not enough to run something as somebody. Returns the account it runs
   // as (empty: default_privs).
   std::function<Result<std::string>(const alias::EndPoint& end_point)> permit;
+  // Where an account's mailbox and its state lie: the one thing a recipient with uid 0 may write.
+  std::function<Result<std::vector<std::string>>(const auth::Identity& identity)> mail_directories;
   // Who may ask beside root and our own uid: smtp-recv and smtp-send.
   std::optional<uid_t> mail_owner;
 };

@@ -10,6 +10,8 @@
 #include "libmail/auth/system_accounts.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/confine/files.h"
+#include "libmail/confine/filter.h"
 
 namespace mail::login {
 namespace {
@@ -32,23 +34,32 @@ Result<void> set_ids(const std::string& user, uid_t uid, gid_t gid) {
   return {};
 }
 
-}  // namespace
-
-Result<void> become_front(const std::string& user, const std::string& empty_directory) {
-  if (::geteuid() != 0) return forbid_new_privileges();
+// The account that owns nothing, in an empty root directory.
+Result<void> leave_root(const std::string& user, const std::string& empty_directory) {
   auto account = auth::find_system_account(user);
   if (!account || account->uid == 0) {
     return fail(Errc::Config, "Server is not configured", user + ": no such unprivileged account");
   }
-  ::tzset();  // the log's time zone lies outside the empty root
   TRY(check(::setgroups(0, nullptr), "setgroups", user));
   if (!empty_directory.empty()) {
+    if (!sys::exists(empty_directory)) TRY(sys::make_directories(empty_directory, 0755));
     TRY(check(::chroot(empty_directory.c_str()), "chroot", empty_directory));
     TRY(check(::chdir("/"), "chdir", empty_directory));
   }
-  TRY(set_ids(user, account->uid, account->gid));
-  return forbid_new_privileges();
+  return set_ids(user, account->uid, account->gid);
 }
+
+}  // namespace
+
+Result<void> become_front(const std::string& user, const std::string& empty_directory) {
+  ::tzset();  // the log's time zone can be read no more afterwards
+  if (::geteuid() == 0) TRY(leave_root(user, empty_directory));
+  // Without Landlock (Linux before 5.13) or seccomp the rest still holds.
+  TRY(confine::restrict_files({}));
+  return confine::install_filter(confine::Filter::Front);
+}
+
+Result<void> confine_service() { return confine::install_filter(confine::Filter::Service); }
 
 Result<void> become_service(const std::string& user) {
   if (::geteuid() != 0) return forbid_new_privileges();

@@ -203,11 +203,7 @@ def enter_own_machine():
         if subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
                            f"lowerdir={lower},upperdir={upper},workdir={work}", lower]).returncode != 0:
             tubepost.skip("no overlay can be mounted here")
-    for name in ("tubepost", "tubepost-front"):
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name], check=True)
+    tubepost.need_service_accounts()
     shutil.copy(os.path.join(tubepost.SOURCE, "units/pam/tubepost"), "/etc/pam.d/tubepost")
 
 

@@ -11,6 +11,7 @@ import imaplib
 import os
 import poplib
 import pty
+import pwd
 import select
 import shutil
 import signal
@@ -38,6 +39,15 @@ def become_nobody():
         os.setgid(65534)
         os.setuid(65534)
         os.environ["HOME"] = "/nonexistent"
+
+
+def need_service_accounts():
+    """The two accounts that an installation makes (units/tubepost.sysusers)."""
+    for name in ("tubepost", "tubepost-front"):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name], check=True)
 
 
 def free_port():

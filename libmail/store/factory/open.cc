@@ -44,6 +44,31 @@ Result<std::unique_ptr<MailStore>> open_mail_store(const Settings& settings,
   return open_mbox(settings, identity, location);
 }
 
+Result<std::vector<std::string>> mail_directories(const Settings& settings,
+                                                  const auth::Identity& identity) {
+  const Location location = TRY(location_of(settings, identity));
+  std::vector<std::string> directories{location.root, location.index, location.control,
+                                       spool_state(settings, identity, location)};
+  directories.push_back(location.format == Format::Mbox
+                            ? location.inbox.substr(0, location.inbox.rfind('/') + 1)
+                            : location.inbox);
+  std::erase_if(directories, [](const std::string& path) { return path.empty(); });
+  for (const auto& path : directories) {
+    // Not outside the home: there it may be a disk that is not mounted. Where one cannot be made,
+    // the mailbox says so when it is used.
+    const bool is_own = path.starts_with(identity.home + "/");
+    if (is_own && !sys::exists(path)) static_cast<void>(sys::make_directories(path, 0700));
+  }
+  const auto names = sys::list_directory(location.root);
+  if (!names) return directories;
+  for (const auto& name : *names) {
+    const std::string path = location.root + '/' + name;
+    const auto status = sys::lstat(path);
+    if (status && S_ISLNK(status->st_mode)) directories.push_back(path);
+  }
+  return directories;
+}
+
 Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
                                                    const auth::Identity& identity,
                                                    const std::string& path) {
