@@ -176,11 +176,12 @@ Result<std::string> Session::copy_messages(const std::vector<std::size_t>& posit
     if (error.code == Errc::NotFound) error.public_text = "Some of the messages are gone";
     return fail(std::move(error));
   }
-  const auto status = TRY(mailbox.status());
-  const bool has_uids = !stored.empty() && std::none_of(stored.begin(), stored.end(),
-                                                        [](auto uid) { return uid.value == 0; });
+  const auto status = mailbox.status();  // stored is stored, whether it can be told where or not
+  const bool has_uids =
+      status && !stored.empty() &&
+      std::none_of(stored.begin(), stored.end(), [](auto uid) { return uid.value == 0; });
   if (!has_uids) return std::string();
-  return "[COPYUID " + std::to_string(status.uid_validity.value) + ' ' + to_set(*copied) + ' ' +
+  return "[COPYUID " + std::to_string(status->uid_validity.value) + ' ' + to_set(*copied) + ' ' +
          to_set(stored) + "] ";
 }
 

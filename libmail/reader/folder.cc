@@ -2,11 +2,23 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace mail::reader {
 namespace {
 
 constexpr std::size_t kChunk = 64U << 10U;
+
+// `today` with the flags that this session has set or taken away.
+store::Flags with_changes_of(const Entry& entry, store::Flags today) {
+  store::Flags wanted = entry.flags;
+  wanted.set(store::Flag::Seen, entry.is_read);
+  for (const auto flag : {store::Flag::Seen, store::Flag::Answered, store::Flag::Flagged,
+                          store::Flag::Deleted, store::Flag::Draft}) {
+    if (wanted.has(flag) != entry.stored.has(flag)) today.set(flag, wanted.has(flag));
+  }
+  return today;
+}
 
 }  // namespace
 
@@ -23,7 +35,7 @@ Result<Folder> Folder::load(std::shared_ptr<store::Mailbox> mailbox, std::string
 Result<void> Folder::add(const store::MessageInfo& info) {
   Entry entry;
   entry.uid = info.uid;
-  entry.flags = info.flags;
+  entry.flags = entry.stored = info.flags;
   entry.is_read = info.flags.has(store::Flag::Seen);
   entry.is_new = !info.old && !entry.is_read;
   entry.from_line = TRY(mailbox_->from_line(info.uid));
@@ -111,30 +123,31 @@ bool Folder::is_changed() const {
 }
 
 Result<void> Folder::finish(const std::vector<std::size_t>& drop) {
-  std::map<store::Uid, store::Change> wishes;
+  std::map<store::Uid, const Entry*> entries;
+  std::set<store::Uid> expunged;
   for (std::size_t number = 1; number <= entries_.size(); ++number) {
     const Entry& entry = at(number);
-    store::Change change;
-    change.uid = entry.uid;
+    entries.emplace(entry.uid, &entry);
     if (entry.deleted || std::find(drop.begin(), drop.end(), number) != drop.end()) {
-      change.expunge = true;
-    } else {
-      change.mark_old = true;
-      change.flags = entry.flags;
-      change.flags->set(store::Flag::Seen, entry.is_read);
+      expunged.insert(entry.uid);
     }
-    wishes.emplace(entry.uid, std::move(change));
   }
-  // Only what differs from today's state is asked for: an unchanged mailbox is left untouched.
+  // Only what differs from today's state is asked for, so that an unchanged mailbox is left
+  // untouched; and only what was done here, so that other sessions' flags stay.
   TRY(mailbox_->change([&](store::Snapshot snapshot) {
     std::vector<store::Change> changes;
     for (const auto& info : snapshot) {
-      const auto found = wishes.find(info.uid);
-      if (found == wishes.end()) continue;
-      const store::Change& wish = found->second;
-      if (wish.expunge || (wish.mark_old && !info.old) ||
-          (wish.flags && *wish.flags != info.flags)) {
-        changes.push_back(wish);
+      const auto found = entries.find(info.uid);
+      if (found == entries.end()) continue;
+      store::Change change;
+      change.uid = info.uid;
+      change.expunge = expunged.contains(info.uid);
+      if (!change.expunge) {
+        change.mark_old = true;
+        change.flags = with_changes_of(*found->second, info.flags);
+      }
+      if (change.expunge || !info.old || *change.flags != info.flags) {
+        changes.push_back(std::move(change));
       }
     }
     return changes;

@@ -19,6 +19,7 @@ namespace mail::reader {
 struct Entry {
   store::Uid uid;
   store::Flags flags;      // as stored, with this session's answered, flagged, draft
+  store::Flags stored;     // as stored when it was read in
   bool is_new = false;     // no session has shown it before
   bool is_read = false;    // stored as seen, or read in this session
   bool read_now = false;   // read in this session: shown as "Status: R" or "Status: RO"

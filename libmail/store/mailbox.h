@@ -69,13 +69,16 @@ struct AppendOptions {
 };
 
 struct Appended {
-  Uid uid;  // 0 when it was already there, or gets its UID at the next look (deliveries)
+  // 0 when it was already there, or gets its UID at the next look: deliveries, and where looking
+  // failed after it was stored. Stored is never an error.
+  Uid uid;
   bool was_stored_before = false;
 };
 
-// What changed in (after, upto].
+// Of since(): what changed in (after, upto]. Of change(): what it changed itself; others may have
+// changed more before it, so its `upto` is nothing to ask since() from.
 struct Changes {
-  ModSeq upto;                        // ask from here next time
+  ModSeq upto;                        // of since(): ask from here next time
   std::vector<MessageInfo> messages;  // new or altered, ascending uid
   std::vector<Uid> vanished;          // ascending
   bool complete = false;  // not a difference: `messages` is all there is (first call, or `after` is

@@ -27,6 +27,8 @@ class DescriptorSource final : public MessageSource {
   explicit DescriptorSource(const FileDescriptor& fd, std::string before = {},
                             std::uint64_t offset = 0)
       : fd_(fd), before_(std::move(before)), begin_(offset), at_(offset) {}
+  explicit DescriptorSource(FileDescriptor&& fd, std::string before = {},
+                            std::uint64_t offset = 0) = delete;  // it does not keep it
   Result<std::string_view> next() override;
   Result<void> rewind() override;
 

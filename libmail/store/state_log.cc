@@ -1,12 +1,14 @@
 #include "libmail/store/state_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <random>
+#include <thread>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
@@ -14,6 +16,15 @@
 #include "libmail/store/hash.h"
 
 namespace mail::store {
+
+void let_validity_pass(const std::string& log_path) {
+  struct ::statx status {};
+  if (::statx(AT_FDCWD, log_path.c_str(), 0, STATX_BTIME | STATX_CTIME, &status) != 0) return;
+  const auto& born = (status.stx_mask & STATX_BTIME) != 0 ? status.stx_btime : status.stx_ctime;
+  const WallTime next{std::chrono::seconds(born.tv_sec + 1)};
+  const auto left = next - std::chrono::system_clock::now();
+  if (left > left.zero() && left <= std::chrono::seconds(1)) std::this_thread::sleep_for(left);
+}
 namespace {
 
 constexpr std::size_t kSumDigits = 8;

@@ -16,6 +16,10 @@
 
 namespace mail::store {
 
+// UIDVALIDITY is a second's number: before a name is free for another mailbox, the second in which
+// the one of this log may have got its own has to be over. Sleeps for less than one.
+void let_validity_pass(const std::string& log_path);
+
 struct StateLogOptions {
   std::chrono::milliseconds lock_timeout{10'000};
   // `done` lines of queued deliveries are kept so long: maximal_queue_lifetime and a day.

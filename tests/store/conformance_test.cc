@@ -196,6 +196,27 @@ TEST_P(StoreConformance, IdentityIsStable) {
   EXPECT_EQ(found, all(*inbox_));
 }
 
+// A client that knows (name, UIDVALIDITY, UID) must never be given another message for it.
+TEST_P(StoreConformance, ANameUsedAnewIsAnotherMailbox) {
+  std::set<std::uint32_t> seen;
+  for (int round = 0; round < 4; ++round) {
+    auto& clock = fixture_->clock();
+    clock.step_wall_clock(std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now() - clock.now()));
+    expect_ok(store_->create("again"));
+    {
+      const auto box = expect_ok(store_->open("again"));
+      add(*box, kMessage);
+      EXPECT_TRUE(seen.insert(expect_ok(box->status()).uid_validity.value).second) << round;
+    }
+    if (round % 2 == 0) {
+      expect_ok(store_->remove("again"));
+    } else {
+      expect_ok(store_->rename("again", "kept" + std::to_string(round)));
+    }
+  }
+}
+
 TEST_P(StoreConformance, DeliveryIsIdempotent) {
   AppendOptions options;
   options.delivery_id = "4B2F/1";

@@ -91,6 +91,38 @@ TEST_P(StoreFaults, AppendIsOnceAndWhole) {
   }
 }
 
+// Who gets an error sends the message again, under another id: it must not be there.
+TEST_P(StoreFaults, AnAppendThatFailsHasStoredNothing) {
+  Flags seen;
+  seen.set(Flag::Seen);
+  for (const std::string action : {"ENOSPC", "EIO"}) {
+    for (const std::string id : {"", "Q77/0"}) {
+      std::size_t nth = first_call(action + id);
+      for (; nth < kMostCalls; nth += stride()) {
+        const auto fixture = GetParam().make();
+        AppendOptions options;
+        options.delivery_id = id;
+        if (id.empty()) options.flags = seen;
+        const bool is_new = nth % 2 == 0;  // the mailbox itself
+        if (!is_new) add(*expect_ok(fixture->open()->open("INBOX")), kOld);
+        bool failed = false;
+        const bool reached = run(action, nth, [&] {
+          const auto store = fixture->open();
+          const auto box = store->open("INBOX");
+          StringSource source{kNew};
+          failed = !box || !(*box)->append(source, options).has_value();
+        });
+        const auto store = fixture->open();
+        const std::size_t count = all(*expect_ok(store->open("INBOX"))).size();
+        ASSERT_EQ(count, (is_new ? 0U : 1U) + (failed ? 0U : 1U))
+            << action << " at call " << nth << ", id '" << id << "'";
+        if (!reached) break;
+      }
+      EXPECT_LT(nth, kMostCalls);
+    }
+  }
+}
+
 TEST_P(StoreFaults, FlagsAndExpungesHoldOnceAcknowledged) {
   for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
     std::size_t nth = first_call(action);

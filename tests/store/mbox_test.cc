@@ -217,6 +217,59 @@ TEST_F(Mbox, AReaderNeverGivesOtherOctets) {
   EXPECT_EQ(read_all(*first).error().code, Errc::NotFound);
 }
 
+// Flags that another session folds in make the header longer while a client reads slowly.
+TEST_F(Mbox, AReaderGoesOnInTheSameBody) {
+  std::string big = "A: 1\n\n";
+  for (int line = 0; line < 20'000; ++line) big += "line " + std::to_string(line) + "\n";
+  const auto box = open();
+  const Uid uid = add(*box, big);
+  for (const View view : {View::Wire, View::Stored}) {
+    const auto whole = expect_ok(read_all(*expect_ok(box->open(uid, view))));
+    const auto reader = expect_ok(box->open(uid, view));
+    std::string got(65536, '\0');
+    got.resize(expect_ok(reader->read(0, got)));
+    {
+      const auto other = open();
+      Flags flags;
+      flags.set(view == View::Wire ? Flag::Seen : Flag::Flagged);
+      expect_ok(other->change(set_flags(uid, flags)));
+      expect_ok(other->fold());
+    }
+    std::string chunk(65536, '\0');
+    for (;;) {
+      const std::size_t count = expect_ok(reader->read(got.size(), chunk));
+      if (count == 0) break;
+      got.append(chunk, 0, count);
+    }
+    EXPECT_TRUE(got == whole) << "view " << static_cast<int>(view);
+    // Its beginning is another one by now, and cannot be had any more.
+    if (view == View::Stored) {
+      EXPECT_EQ(reader->read(0, chunk).error().code, Errc::Unavailable);
+    }
+  }
+}
+
+TEST_F(Mbox, OpensAMessageThoughTheLogWasWrittenAnew) {
+  const auto box = open();
+  std::vector<Uid> uids;
+  for (int i = 0; i < 3; ++i) uids.push_back(add(*box, kMessage));
+  all(*box);
+  const std::string log = fixture_.home() + "/mail/.tubepost/INBOX.state";
+  {
+    const auto other = open();
+    for (std::uintmax_t last = 0, on = 1; std::filesystem::file_size(log) >= last; on ^= 1U) {
+      last = std::filesystem::file_size(log);
+      Flags flags;
+      flags.set(Flag::Flagged, on != 0);
+      flags.set_keyword(std::string(100, 'k'), on != 0);
+      for (const Uid uid : uids) expect_ok(other->change(set_flags(uid, flags)));
+    }
+    add(*other, kMessage);
+    expect_ok(other->fold());
+  }
+  EXPECT_EQ(body(*box, uids[1], View::Wire), to_wire(kMessage));
+}
+
 TEST_F(Mbox, CopiesWithinItself) {
   const auto box = open();
   std::string big = "A: 1\n\n";

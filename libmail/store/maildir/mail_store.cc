@@ -34,6 +34,11 @@ Result<std::string> MaildirMailStore::directory_of(std::string_view checked_name
   return directory;
 }
 
+std::string MaildirMailStore::log_path_of(const std::string& directory) const {
+  const std::string& root = location_.control.empty() ? location_.root : location_.control;
+  return root + "/" + directory + "/tubepost.state";
+}
+
 Result<std::vector<std::string>> MaildirMailStore::directories() const {
   auto names = sys::list_directory(location_.root);
   if (!names && names.error().code == Errc::NotFound) return std::vector<std::string>{};
@@ -57,7 +62,7 @@ Result<std::unique_ptr<Mailbox>> MaildirMailStore::open(std::string_view name) {
   if (!box) {
     const std::string control =
         location_.control.empty() ? std::string{} : location_.control + "/" + directory;
-    box = std::make_shared<MaildirMailbox>(path, control, settings_);
+    box = std::make_shared<MaildirMailbox>(path, control, settings_, directory.empty());
     slot = box;
   }
   return std::make_unique<SharedMailbox>(std::move(box));
@@ -100,6 +105,7 @@ Result<void> MaildirMailStore::remove(std::string_view name) {
   if (checked == "INBOX") return fail(Errc::Denied, "INBOX cannot be deleted");
   const std::string path = location_.root + "/" + TRY(directory_of(checked));
   if (!is_directory(path)) return fail(Errc::NotFound, "Mailbox does not exist");
+  let_validity_pass(log_path_of(TRY(directory_of(checked))));
   // Out of sight in one step, then away.
   const std::string aside =
       location_.root + "/..removed-" + std::to_string(std::hash<std::string>{}(path)) + "-" +
@@ -134,6 +140,7 @@ Result<void> MaildirMailStore::rename(std::string_view from, std::string_view to
   for (const auto& directory : TRY(directories())) {
     if (directory != old_directory && !directory.starts_with(old_directory + ".")) continue;
     const std::string target = new_directory + directory.substr(old_directory.size());
+    let_validity_pass(log_path_of(directory));
     TRY(sys::rename(location_.root + "/" + directory, location_.root + "/" + target));
     if (!location_.control.empty() && sys::exists(location_.control + "/" + directory)) {
       TRY(sys::rename(location_.control + "/" + directory, location_.control + "/" + target));

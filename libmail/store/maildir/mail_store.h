@@ -28,6 +28,7 @@ class MaildirMailStore final : public MailStore {
   // Directory below the root: "" for INBOX, ".A.B". Denied: a '.' in a level.
   static Result<std::string> directory_of(std::string_view checked_name);
   Result<std::vector<std::string>> directories() const;
+  [[nodiscard]] std::string log_path_of(const std::string& directory) const;
 
   Location location_;
   Settings settings_;

@@ -61,9 +61,10 @@ std::string host_name() {
 }  // namespace
 
 MaildirMailbox::MaildirMailbox(std::string path, const std::string& control,
-                               const Settings& settings)
+                               const Settings& settings, bool may_create)
     : LoggedMailbox((control.empty() ? path : control) + "/tubepost.state", settings),
       path_(std::move(path)),
+      may_create_(may_create),
       uid_list_path_(parent_directory(log_.path()) + "/dovecot-uidlist") {}
 
 Result<void> MaildirMailbox::make(const std::string& path) {
@@ -185,6 +186,11 @@ bool MaildirMailbox::has_pending() const {
                      [](const auto& entry) { return entry.second.pending; });
 }
 
+Result<void> MaildirMailbox::be_there() {
+  if (may_create_ || sys::exists(path_)) return make(path_);
+  return fail(Errc::NotFound, "Mailbox does not exist", log::escape(path_) + " is gone");
+}
+
 Result<void> MaildirMailbox::refresh() {
   watch_.look({path_ + "/new", path_ + "/cur", log_.path()});
   const auto before = log_.generation();
@@ -196,7 +202,7 @@ Result<void> MaildirMailbox::refresh() {
       is_same(*cur_now, cur_) && state().intents.empty()) {
     return log_.sync();
   }
-  TRY(make(path_));  // the log lies in it
+  TRY(be_there());  // the log lies in it
   const auto guard = TRY(log_.lock());
   return look();
 }
@@ -453,8 +459,42 @@ Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
   return prepared;
 }
 
+Result<void> MaildirMailbox::put(const Prepared& prepared, const Intent& intent) {
+  const std::string from = prepared_path(prepared.name);
+  const std::string to = path_ + "/new/" + prepared.name;
+  auto stored = [&]() -> Result<void> {
+    TRY(sys::rename(from, to));
+    TRY(sys::fsync_directory(path_ + "/new"));
+    if (intent.may_be_retried) TRY(sys::fsync_directory(path_ + "/tubepost-prepared"));
+    return {};
+  }();
+  // The intent tells the next attempt what happened. Where there is none, who sent it is told of an
+  // error and sends it again: then it must not stay, unless a reader has taken it into cur/
+  // already.
+  if (!stored && !intent.may_be_retried && (sys::unlink(to) || sys::unlink(from))) {
+    Ops ops;
+    ops.abandon(intent.id);
+    static_cast<void>(log_.write(ops, false));
+  }
+  return stored;
+}
+
+Result<Uid> MaildirMailbox::uid_of_file(const std::string& name, const AppendOptions& options) {
+  TRY(look());
+  const auto at = by_key_.find(name);
+  if (at == by_key_.end()) return fail(Errc::Internal, "Appended message not found");
+  const Uid uid = files_.at(at->second).uid;
+  if (options.flags == Flags{}) return uid;
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  ops.flags(uid, modseq, options.flags, false);
+  TRY(log_.write(ops, true));
+  TRY(apply_pending());
+  return uid;
+}
+
 Result<Appended> MaildirMailbox::append(MessageSource& message, const AppendOptions& options) {
-  TRY(make(path_));
+  TRY(be_there());
   const Prepared prepared = TRY(prepare(message, options));
   const std::string path = prepared_path(prepared.name);
   const bool wants_uid = options.delivery_id.empty() || options.flags != Flags{};
@@ -495,10 +535,7 @@ Result<Appended> MaildirMailbox::append(MessageSource& message, const AppendOpti
       static_cast<void>(sys::unlink(prepared_path(left_over)));
     }
     has_looked_ = false;
-    // From here on the intent tells what happened; an error leaves it to the next attempt.
-    TRY(sys::rename(path, path_ + "/new/" + prepared.name));
-    TRY(sys::fsync_directory(path_ + "/new"));
-    if (options.may_be_retried) TRY(sys::fsync_directory(path_ + "/tubepost-prepared"));
+    TRY(put(prepared, intent));
     Ops closing;
     if (options.delivery_id.empty()) {
       closing.abandon(intent.id);
@@ -510,18 +547,11 @@ Result<Appended> MaildirMailbox::append(MessageSource& message, const AppendOpti
       log::warning("maildir " + log::escape(path_) + ": " + closed.error().log_text);
     }
     if (!wants_uid) return Appended{{}, false};
-    TRY(look());
-    const auto at = by_key_.find(prepared.name);
-    if (at == by_key_.end()) return fail(Errc::Internal, "Appended message not found");
-    const Uid uid = files_.at(at->second).uid;
-    if (options.flags != Flags{}) {
-      Ops flags;
-      const ModSeq modseq = log_.next_modseq(flags);
-      flags.flags(uid, modseq, options.flags, false);
-      TRY(log_.write(flags, true));
-      TRY(apply_pending());
-    }
-    return Appended{uid, false};
+    const auto uid = uid_of_file(prepared.name, options);
+    if (uid) return Appended{*uid, false};
+    // Stored is stored: an error now would have it sent again.
+    log::warning("maildir " + log::escape(path_) + ": " + uid.error().log_text);
+    return Appended{{}, false};
   }
 }
 

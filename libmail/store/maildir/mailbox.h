@@ -16,7 +16,10 @@ namespace mail::store::maildir {
 class MaildirMailbox final : public LoggedMailbox {
  public:
   // `control`: directory of the state log and dovecot-uidlist; the Maildir itself by default.
-  MaildirMailbox(std::string path, const std::string& control, const Settings& settings);
+  // `may_create`: an INBOX or a delivery's, which comes into being by being used; a folder that is
+  // gone stays so.
+  MaildirMailbox(std::string path, const std::string& control, const Settings& settings,
+                 bool may_create);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
@@ -45,6 +48,8 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<void> apply_pending();
   Result<void> resolve_all();
   Result<Prepared> prepare(MessageSource& message, const AppendOptions& options);
+  Result<void> put(const Prepared& prepared, const Intent& intent);
+  Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
   Result<void> learn_keywords();
   Result<FileDescriptor> open_file(const std::string& key);
@@ -53,7 +58,9 @@ class MaildirMailbox final : public LoggedMailbox {
   [[nodiscard]] std::string path_of(const File& file) const;
   [[nodiscard]] std::string prepared_path(const std::string& name) const;
 
+  Result<void> be_there();
   std::string path_;
+  bool may_create_;
   std::string uid_list_path_;
   bool has_looked_ = false;
   struct ::stat new_ {};

@@ -186,6 +186,11 @@ Result<void> MboxMailbox::put(Record& record, const Intent& intent, bool is_fres
     TRY(record.write(fd_, intent.at + intent.heal));
     return sys::fdatasync(fd_, path_);
   }();
+  if (written && intent.at == 0) {
+    // A mailbox that may be new: its name too has to be durable before anybody is told.
+    written = sys::fsync_directory(parent_directory(path_));
+    if (!written && written.error().code == Errc::Denied) written = {};
+  }
   if (written) return {};
   // Back to the old length; never sync again and believe it. What cannot be undone stays an open
   // intent, for the next opener.
@@ -271,23 +276,16 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
     TRY(log_.write(ops, intent.may_be_retried));
   }
   TRY(put(record, intent, is_fresh));
-  // A mailbox that may be new: its name too has to be durable before anybody is told.
-  if (intent.at == 0) {
-    if (auto synced = sys::fsync_directory(parent_directory(path_));
-        !synced && synced.error().code != Errc::Denied) {
-      return fail(synced.error());
-    }
-  }
   Ops ops;
   close_intent(ops, intent);
   // Stored is stored: an error here leaves an intent that the next opener finds whole.
   if (auto closed = log_.write(ops, false); !closed) {
     log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
   }
-  if (wants_uid) return Appended {
-      TRY(uid_of_record(intent, options))
-      , false
-    };
+  if (!wants_uid) return Appended{{}, false};
+  const auto uid = uid_of_record(intent, options);
+  if (uid) return Appended{*uid, false};
+  log::warning("mailbox " + log::escape(path_) + ": " + uid.error().log_text);
   return Appended{{}, false};
 }
 

@@ -180,8 +180,9 @@ Result<void> MboxMailStore::remove(std::string_view name) {
   const std::string path = TRY(path_of(checked));
   const auto status = sys::lstat(path);
   if (!status || !S_ISREG(status->st_mode)) return fail(Errc::NotFound, "Mailbox does not exist");
-  TRY(sys::unlink(path));
   const std::string log_path = log_path_of(checked);
+  let_validity_pass(log_path);
+  TRY(sys::unlink(path));
   for (const char* suffix : {"", ".cache", ".session"}) {
     if (auto gone = sys::unlink(log_path + suffix); !gone && gone.error().code != Errc::NotFound) {
       log::warning(gone.error().log_text);
@@ -225,6 +226,7 @@ Result<void> MboxMailStore::rename(std::string_view from, std::string_view to) {
     return move_messages(*inbox, *target);
   }
   if (!sys::exists(old_path)) return fail(Errc::NotFound, "Mailbox does not exist");
+  let_validity_pass(log_path_of(old_name));
   TRY(make_private_directories(parent_directory(new_path)));
   TRY(sys::rename(old_path, new_path));
   TRY(sys::fsync_directory(parent_directory(new_path)));

@@ -15,18 +15,22 @@ namespace {
 
 class ContentReader final : public MessageReader {
  public:
-  ContentReader(std::shared_ptr<MboxMailbox> box, Uid uid, std::uint64_t size)
-      : box_(std::move(box)), uid_(uid), size_(size) {}
-  [[nodiscard]] std::uint64_t size() const override { return size_; }
+  ContentReader(std::shared_ptr<MboxMailbox> box, Uid uid, MboxMailbox::Shape shape)
+      : box_(std::move(box)), uid_(uid), shape_(shape) {}
+  [[nodiscard]] std::uint64_t size() const override { return shape_.header + shape_.body; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
-    return box_->read_content(uid_, offset, into);
+    return box_->read_content(uid_, shape_, offset, into);
   }
 
  private:
   std::shared_ptr<MboxMailbox> box_;
   Uid uid_;
-  std::uint64_t size_;
+  MboxMailbox::Shape shape_;
 };
+
+MboxMailbox::Shape shape_of(const Found& found) {
+  return {found.header_end - found.content, found.end - found.header_end};
+}
 
 bool same_time(const struct ::timespec& a, const struct ::timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -86,8 +90,9 @@ Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
     }
     return Lock{*this};
   }
+  std::shared_ptr<void> extra;
   if (kind == sys::Lock::Exclusive && settings_.extra_lock) {
-    extra_lock_ = TRY(settings_.extra_lock(path_));
+    extra = TRY(settings_.extra_lock(path_));
   }
   for (;;) {
     if (!fd_.is_open() || (kind == sys::Lock::Exclusive && !is_writable_)) {
@@ -103,6 +108,7 @@ Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
     const auto ours = TRY(sys::fstat(fd_));
     if (named && named->st_ino == ours.st_ino && named->st_dev == ours.st_dev) {
       is_exclusive_ = kind == sys::Lock::Exclusive;
+      extra_lock_ = std::move(extra);
       return Lock{*this};
     }
     fd_.reset();
@@ -285,31 +291,41 @@ Result<const Found*> MboxMailbox::locate(Uid uid) {
   return found;
 }
 
-Result<std::size_t> MboxMailbox::read_content(Uid uid, std::uint64_t offset, std::span<char> into) {
+Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::uint64_t offset,
+                                              std::span<char> into) {
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
   const Found* found = TRY(locate(uid));
-  const std::uint64_t size = found->end - found->content;
+  const Shape today = shape_of(*found);
+  const std::uint64_t size = shape.header + shape.body;
   if (offset >= size) return std::size_t{0};
+  // Flags that another session has folded in meanwhile alter the header's length; the body is the
+  // same one behind it.
+  if (today.body != shape.body || (today.header != shape.header && offset < shape.header)) {
+    return fail(Errc::Unavailable, "Message was altered while it was read",
+                log::escape(path_) + ": UID " + std::to_string(uid.value) + " has another length");
+  }
   const auto count = std::min<std::uint64_t>(into.size(), size - offset);
-  return sys::pread(fd_, into.first(static_cast<std::size_t>(count)), found->content + offset);
+  const std::uint64_t at = found->content + offset + today.header - shape.header;
+  return sys::pread(fd_, into.first(static_cast<std::size_t>(count)), at);
 }
 
 Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
   if (!by_uid_.contains(uid.value) || !state().messages.contains(uid)) TRY(refresh());
-  const auto entry = state().messages.find(uid);
-  if (entry == state().messages.end()) return fail(Errc::NotFound, "Message is gone");
-  std::uint64_t content_size = 0;
+  Shape shape;
   bool has_bookkeeping = false;
   {
     const auto held = lock(sys::Lock::Shared, Missing::Fail);
     if (!held) return fail(held.error());
     const Found* found = TRY(locate(uid));
-    content_size = found->end - found->content;
+    shape = shape_of(*found);
     has_bookkeeping = found->has_bookkeeping;
   }
-  auto stored = std::make_unique<ContentReader>(shared_from_this(), uid, content_size);
+  auto stored = std::make_unique<ContentReader>(shared_from_this(), uid, shape);
   if (view == View::Stored) return stored;
+  // Not before: locate() may have replayed the log anew.
+  const auto entry = state().messages.find(uid);
+  if (entry == state().messages.end()) return fail(Errc::NotFound, "Message is gone");
   const std::uint64_t wire_size = entry->second.size;
   std::vector<Range> hidden;
   if (has_bookkeeping) hidden = TRY(find_bookkeeping_fields(*stored));

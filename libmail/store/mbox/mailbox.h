@@ -32,8 +32,13 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   [[nodiscard]] int event_fd() override;
   Result<void> fold() override;
 
-  // For readers: octets of the message's content, wherever it lies now.
-  Result<std::size_t> read_content(Uid uid, std::uint64_t offset, std::span<char> into);
+  // For readers: octets of the message's content, wherever it lies now, and Unavailable when they
+  // are not those any more that the reader was opened for.
+  struct Shape {
+    std::uint64_t header = 0, body = 0;  // octets; the header's empty line is the body's first
+  };
+  Result<std::size_t> read_content(Uid uid, const Shape& shape, std::uint64_t offset,
+                                   std::span<char> into);
 
  protected:
   Result<void> refresh() override;
