@@ -98,13 +98,13 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
     if (sockets.empty() && !options.listen.empty())
       sockets.push_back(TRY(net::listen_on(options.listen, kind)));
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
-      sockets.emplace_back(::dup(STDIN_FILENO));
+      sockets.emplace_back(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     if (!sockets.empty()) return accept_all(options, std::move(sockets), argv);
     const auto config = config::load(options.config_paths);
     if (!config) log::error_lines(config::to_error(config.error()).log_text);
     if (options.lmtp) return serve_lmtp(config, STDIN_FILENO, STDOUT_FILENO);
     if (!config) return EX_TEMPFAIL;
-    return Records(*config).serve(FileDescriptor(::dup(STDIN_FILENO)));
+    return Records(*config).serve(FileDescriptor(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)));
   }
   const auto config = TRY(config::load_or_fail(options.config_paths));
   if (options.print_config) {

@@ -1,5 +1,6 @@
 #include "cmd/deliver/submit.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -72,7 +73,8 @@ class DropSink final : public Sink {
 // The message as it comes: LF line ends, and without -i a line with a lone dot ends it.
 class Input {
  public:
-  explicit Input(bool ignore_dots) : ignore_dots_(ignore_dots), in_(::dup(STDIN_FILENO)) {}
+  explicit Input(bool ignore_dots)
+      : ignore_dots_(ignore_dots), in_(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) {}
 
   // Next octets; empty at the end.
   Result<std::string> next() {

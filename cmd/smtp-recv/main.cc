@@ -1,5 +1,6 @@
 // smtp-recv: receive mail. One SMTP server session on descriptors 0 and 1, or accepting connections
 // and serving each in a child (RFC 5321).
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -86,7 +87,7 @@ int main(int argc, char** argv) {
     if (sockets.empty() && !listen.empty())
       sockets.push_back(TRY(net::listen_on(listen, net::SocketKind::Stream)));
     if (sockets.empty() && net::is_listening(STDIN_FILENO))
-      sockets.emplace_back(::dup(STDIN_FILENO));
+      sockets.emplace_back(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     if (!sockets.empty()) return cmd::accept_all(options, std::move(sockets), idle_exit, words);
     const auto config = config::load(options.config_paths);
     if (!config) log::error_lines(config::to_error(config.error()).log_text);

@@ -133,6 +133,10 @@ Result<FileDescriptor> open_at(const FileDescriptor& dir, const std::string& nam
   return FileDescriptor(fd);
 }
 
+Result<FileDescriptor> open_for_reading(const FileDescriptor& fd) {
+  return open("/proc/self/fd/" + std::to_string(fd.get()), O_RDONLY);
+}
+
 Result<FileDescriptor> duplicate(const FileDescriptor& fd) {
   const int copy = invoke("dup", [&] { return ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3); });
   if (copy < 0) return fail_errno("dup", describe(fd));

@@ -27,6 +27,8 @@ Error error_from_errno(int error_number, std::string_view operation, std::string
 Result<FileDescriptor> open(const std::string& path, int flags, mode_t mode = 0600);
 Result<FileDescriptor> open_at(const FileDescriptor& dir, const std::string& name, int flags,
                                mode_t mode = 0600);
+// The same file, opened anew for reading only: for processes that must not write into it.
+Result<FileDescriptor> open_for_reading(const FileDescriptor& fd);
 Result<FileDescriptor> duplicate(const FileDescriptor& fd);
 
 Result<std::size_t> read(const FileDescriptor& fd, std::span<char> into);  // 0: end of file

@@ -1,9 +1,10 @@
 // become(): gives this process the rights of one account and no others; after it nothing that the
 // process does can be more than that account may (DESIGN.md section 3, role "recipient").
 //
-// As root: supplementary groups, gid and uid of the account. An account with uid 0 keeps uid 0 and
-// loses every capability, in all sets and for every program it may start. As an ordinary user there
-// is only oneself: any account of the password file belongs to this uid.
+// As root: gid and uid of the account, and no other group than its primary one, as Postfix has it.
+// An account with uid 0 keeps uid 0 and loses every capability, in all sets and for every program
+// it may start. As an ordinary user there is only oneself: any account of the password file belongs
+// to this uid.
 #pragma once
 
 #include "libmail/auth/authenticator.h"

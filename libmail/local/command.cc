@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/cursor.h"
@@ -171,6 +172,16 @@ Result<Talk> talk(FileDescriptor input, const FileDescriptor& output, Feed& feed
   }
 }
 
+// It may have closed its output and go on. False: it has not ended in time.
+bool wait_until(MonotonicTime deadline, pid_t child, int& status) {
+  constexpr std::chrono::milliseconds kPause{5};
+  while (::waitpid(child, &status, WNOHANG) == 0) {
+    if (steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
+}
+
 Verdict later(std::string text) { return {Answer::Later, {4, 3, 0}, std::move(text), {}, false}; }
 
 }  // namespace
@@ -265,11 +276,14 @@ Verdict run_command(const Settings& settings, const auth::Identity& identity,
                                {}};
   Feed feed(message::format_from_line(sender_of(delivery), date), delivery_fields(delivery),
             message);
-  auto talked = talk(std::move(input->write), output->read, feed,
-                     steady_clock::now() + settings.command_time_limit);
-  if (!talked || talked->timed_out) ::kill(-child, SIGKILL);
+  const MonotonicTime deadline = steady_clock::now() + settings.command_time_limit;
+  auto talked = talk(std::move(input->write), output->read, feed, deadline);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  if (talked && !talked->timed_out) talked->timed_out = !wait_until(deadline, child, status);
+  if (!talked || talked->timed_out) {
+    ::kill(-child, SIGKILL);
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
   }
   if (!talked) {
     log::error(talked.error().log_text);

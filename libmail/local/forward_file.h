@@ -25,8 +25,8 @@ Result<std::optional<std::vector<alias::Target>>> read_forward(const Settings& s
                                                                const auth::Identity& identity,
                                                                std::string_view extension,
                                                                Trace& trace);
-// The addresses of an :include: file; files, commands and further includes in it are Denied, as
-// allow_mail_to_commands and allow_mail_to_files have it by default.
+// The addresses of an :include: file; files and commands in it are Denied, as
+// allow_mail_to_commands and allow_mail_to_files have it by default; a further include is Config.
 Result<std::vector<alias::Target>> read_include(const Settings& settings, const std::string& path);
 
 // The part of a local part behind the delimiter.

@@ -93,19 +93,24 @@ Result<Packet> receive_packet(const FileDescriptor& socket, MonotonicTime deadli
   } while (got < 0 && errno == EINTR);
   if (got < 0) return fail(sys::error_from_errno(errno, "receive", "delivery socket"));
   packet.octets.resize(static_cast<std::size_t>(got));
+  std::size_t descriptors = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      packet.descriptor = FileDescriptor(fd);
+        header->cmsg_len >= CMSG_LEN(sizeof(int))) {
+      // The room's alignment lets a second one in.
+      descriptors = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (std::size_t i = 0; i < descriptors; ++i) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+        packet.descriptor = FileDescriptor(fd);
+      }
     }
   }
   faults::after(decision);
   if (got == 0) return fail(Errc::Closed, "Connection closed", "delivery socket: end of file");
   // The kernel closes descriptors that found no room (MSG_CTRUNC).
-  if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+  if (descriptors > 1 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return fail(Errc::Syntax, "Bad delivery record", "delivery socket: packet too large");
   }
   return packet;

@@ -121,7 +121,7 @@ Result<Verdict> SocketConversation::receive_outcome(Line& line,
 }
 
 Result<Verdict> SocketConversation::ask_deliver(Line& line, const std::string& request, int message,
-                                                bool& went,
+                                                unsigned& gos,
                                                 const std::function<bool()>& still_wanted) {
   forwards_.clear();
   TRY(send_packet(line.socket, request, message));
@@ -131,7 +131,7 @@ Result<Verdict> SocketConversation::ask_deliver(Line& line, const std::string& r
   permission.type = RecordType::Go;
   const std::string go = TRY(encode_record(permission));
   TRY(send_packet(line.socket, go));  // failing: the child is gone and has not stored
-  went = true;
+  ++gos;
   verdict = TRY(receive_outcome(line, still_wanted));
   if (verdict.answer == Answer::NotCommitted) {
     return fail(Errc::Syntax, "Bad delivery record", "delivery record: committing twice");
@@ -150,13 +150,13 @@ Verdict SocketConversation::deliver(const Delivery& delivery, const FileDescript
   const auto request = encode_record(record);
   if (!request) return refuse(request.error());
 
-  bool went = false;  // `go` was sent in some ask: nothing but an answer about it counts now
+  unsigned gos = 0;  // once `go` was sent in some ask, nothing but an answer about it counts
   bool asking_again = false;
-  for (;;) {
+  for (unsigned ask = 0;;) {
     auto line = take_line(delivery.end_point);
     Error why;
     if (line) {
-      auto verdict = ask_deliver(*line, *request, message.get(), went, still_wanted);
+      auto verdict = ask_deliver(*line, *request, message.get(), gos, still_wanted);
       // "Later" of a second ask may mean that the first one's child still holds the lock.
       if (verdict && !(asking_again && verdict->answer != Answer::Ok &&
                        verdict->answer != Answer::Forwarded)) {
@@ -164,13 +164,15 @@ Verdict SocketConversation::deliver(const Delivery& delivery, const FileDescript
         return *std::move(verdict);
       }
       if (!verdict) why = std::move(verdict).error();
-      if (!went && !line->fresh && why.code == Errc::Closed) continue;
+      if (why.code == Errc::TooMany) return {Answer::Failed, {5, 2, 4}, why.public_text, {}, false};
+      if (gos == 0 && !line->fresh && why.code == Errc::Closed) continue;
     } else {
       why = std::move(line).error();
     }
-    if (!went) return no_answer(Answer::NotCommitted, why.log_text);
+    if (gos == 0) return no_answer(Answer::NotCommitted, why.log_text);
     asking_again = true;
-    if (!still_wanted()) return no_answer(Answer::Unresolved, why.log_text);
+    if (++ask >= limits_.asks || gos >= limits_.gos || !still_wanted())
+      return no_answer(Answer::Unresolved, why.log_text);
     std::this_thread::sleep_for(limits_.ask_again);
   }
 }

@@ -24,6 +24,9 @@ class SocketConversation final : public Conversation {
     std::chrono::milliseconds check{10'000};       // for the answer to Check
     std::chrono::milliseconds committing{10'000};  // DESIGN.md section 4.3
     std::chrono::milliseconds ask_again{500};      // pause between two asks after end of file
+    // Asks after the first `go`, and `go`s among them, that may end without an answer; then
+    // Unresolved. (A command of the recipient's can end deliver's child, and is run each time.)
+    unsigned asks = 20, gos = 3;
     std::size_t kept = 8;
   };
   explicit SocketConversation(Connect connect) : SocketConversation(std::move(connect), Limits{}) {}
@@ -46,8 +49,8 @@ class SocketConversation final : public Conversation {
   Result<Verdict> receive_verdict(Line& line, MonotonicTime deadline);
   Result<Verdict> receive_outcome(Line& line, const std::function<bool()>& still_wanted);
 
-  // One ask of deliver(): `went` becomes true once `go` has been sent.
-  Result<Verdict> ask_deliver(Line& line, const std::string& request, int message, bool& went,
+  // One ask of deliver(): `gos` is counted up once `go` has been sent.
+  Result<Verdict> ask_deliver(Line& line, const std::string& request, int message, unsigned& gos,
                               const std::function<bool()>& still_wanted);
 
   Connect connect_;

@@ -86,7 +86,7 @@ class Attempt {
 
   Result<AttemptResult> give_all(Outcome outcome, const Error& why) {
     for (const auto index : pending()) {
-      fates_.push_back({index, outcome, why.status, why.log_text, {}, false});
+      fates_.push_back({index, outcome, why.status, why.public_text, {}, false});
     }
     return finish();
   }

@@ -177,8 +177,11 @@ Reply Session::deliver_now() {
       log::info(id + ": removed");
       return {250, {2, 0, 0}, "Ok: delivered as " + id};
     case local::Answer::Forwarded: {
+      // Some of a list failed for good: the queue's runner tells the sender, and finds done what
+      // is.
+      if (verdict.status.cls == 5) return queue_message(transaction_.recipients, {});
       auto targets = expand_forward(verdict.forward_to);
-      if (!targets) return to_reply(targets.error());
+      if (!targets) return queue_message(transaction_.recipients, {});
       // The next hop must see that it has been here (loop detection, conversation.h).
       const auto original = address::parse_recipient_argument(recipient.end_point.original_to);
       if (targets->empty()) return {250, {2, 0, 0}, "Ok: delivered as " + id};
@@ -210,9 +213,10 @@ Result<std::vector<Session::Recipient>> Session::expand_forward(
   // A forward may lead anywhere its owner likes: decided as for a local user.
   std::vector<Recipient> recipients;
   for (const auto& target : targets) {
-    const auto addr_spec = TRY(address::parse_recipient_argument(target.target));
+    const auto addr_spec = address::parse_recipient_argument(target.target);
     Trace trace;
-    auto decision = services_.policy.decide({}, {addr_spec}, trace);
+    auto decision = addr_spec ? services_.policy.decide({}, {*addr_spec}, trace)
+                              : Result<policy::Decision>(fail(addr_spec.error()));
     if (!decision && decision.error().is_permanent()) {
       // Not known here: the queue's runner makes the bounce.
       alias::EndPoint unknown = target;

@@ -2,10 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
 #include <thread>
 
+#include "libmail/alias/expansion.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/local/packet.h"
@@ -24,6 +28,7 @@ enum class Step {
   SayFull,
   SayCommitting,
   SayForward,
+  SayForwardTo,
   Hang,
   Garbage
 };
@@ -89,6 +94,11 @@ class FakeDeliver {
         case Step::SayCommitting:
           record.type = RecordType::Committing;
           break;
+        case Step::SayForwardTo:
+          record.type = RecordType::ForwardTo;
+          record.kind = alias::Kind::Remote;
+          record.target = "ann@elsewhere.example";
+          break;
         case Step::SayForward:
           record.type = RecordType::ForwardTo;
           record.kind = alias::Kind::Command;  // a child that lies gets no more than an address
@@ -110,8 +120,11 @@ class FakeDeliver {
 };
 
 SocketConversation::Limits quick() {
-  return {std::chrono::milliseconds(150), std::chrono::milliseconds(150),
-          std::chrono::milliseconds(1), 2};
+  SocketConversation::Limits limits;
+  limits.check = limits.committing = std::chrono::milliseconds(150);
+  limits.ask_again = std::chrono::milliseconds(1);
+  limits.kept = 2;
+  return limits;
 }
 
 Delivery delivery_to(const std::string& user) {
@@ -122,6 +135,11 @@ Delivery delivery_to(const std::string& user) {
 }
 
 using enum Step;
+Script too_many() {
+  Script script{Receive};
+  script.resize(1 + alias::kMaxExpansionEndPoints + 1, SayForwardTo);
+  return script;
+}
 struct Case {
   const char* name;
   std::vector<Script> scripts;
@@ -138,6 +156,7 @@ TEST(SocketConversation, deliver_ends_as_the_contract_says) {
       {"full after go", {{Receive, SayCommitting, ReceiveGo, SayFull}}, 9, Answer::Full, 1},
       {"later", {{Receive, SayLater}}, 9, Answer::Later, 1},
       {"forwarded", {{Receive, SayForward}}, 9, Answer::Forwarded, 1},
+      {"a list beyond all measure", {too_many()}, 9, Answer::Failed, 1},
       {"no connection", {}, 9, Answer::NotCommitted, 0},
       {"end of file at once", {{}}, 9, Answer::NotCommitted, 1},
       {"end of file before committing", {{Receive}}, 9, Answer::NotCommitted, 1},
@@ -163,6 +182,14 @@ TEST(SocketConversation, deliver_ends_as_the_contract_says) {
        9,
        Answer::Unresolved,
        1},
+      {"killed after each go (a command may kill its parent)",
+       {{Receive, SayCommitting, ReceiveGo},
+        {Receive, SayCommitting, ReceiveGo},
+        {Receive, SayCommitting, ReceiveGo},
+        {Receive, SayCommitting, ReceiveGo}},
+       99,
+       Answer::Unresolved,
+       3},
       {"killed after go, client gone",
        {{Receive, SayCommitting, ReceiveGo}, {Receive, SayOk}},
        0,
@@ -173,7 +200,11 @@ TEST(SocketConversation, deliver_ends_as_the_contract_says) {
     FakeDeliver deliver(test.scripts);
     const auto message = sys::open("/dev/null", O_RDONLY);
     {
-      SocketConversation conversation([&] { return deliver.connect(); }, quick());
+      auto limits = quick();
+      if (test.scripts.size() == 1 && test.scripts.front().size() > 100) {
+        limits.committing = std::chrono::seconds(20);  // a thousand records
+      }
+      SocketConversation conversation([&] { return deliver.connect(); }, limits);
       int left = test.wanted_times;
       const Verdict verdict =
           conversation.deliver(delivery_to("boss"), *message, [&] { return left-- > 0; });
@@ -247,6 +278,31 @@ TEST(Packet, carries_one_descriptor_and_the_peers_uid) {
   EXPECT_EQ(receive_packet(pair->theirs, steady_clock::now()).error().code, Errc::Timeout);
   pair->ours.reset();
   EXPECT_EQ(receive_packet(pair->theirs, MonotonicTime::max()).error().code, Errc::Closed);
+}
+
+TEST(Packet, refuses_two_descriptors_and_keeps_neither) {
+  auto pair = make_packet_pair();
+  ASSERT_TRUE(pair);
+  const auto one = sys::open("/dev/null", O_RDONLY);
+  const std::array<int, 2> both{one->get(), one->get()};
+  char octet = 'x';
+  ::iovec part{&octet, 1};
+  alignas(::cmsghdr) std::array<char, CMSG_SPACE(sizeof both)> room{};
+  ::msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = room.size();
+  ::cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof both);
+  std::memcpy(CMSG_DATA(header), both.data(), sizeof both);
+  ASSERT_GE(::sendmsg(pair->ours.get(), &message, 0), 0);
+  const auto open_files = [] { return sys::list_directory("/proc/self/fd")->size(); };
+  const std::size_t before = open_files();
+  EXPECT_EQ(receive_packet(pair->theirs, MonotonicTime::max()).error().code, Errc::Syntax);
+  EXPECT_EQ(open_files(), before);
 }
 
 }  // namespace

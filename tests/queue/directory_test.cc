@@ -160,6 +160,29 @@ TEST_P(DirectoryFaults, CommittedSurvivesUncommittedLeavesNothing) {
       });
 }
 
+TEST_F(DirectoryTest, AMarkThatWasNotDurableIsSyncedAgain) {
+  const auto item = queue_->lock(put("m\n").value()).value();
+  const Item::Mark mark[] = {{0, RecipientState::Done, {2, 0, 0}, "ok"}};
+  faults::arm("fsync:1:EIO,fsync:2:EIO");
+  EXPECT_FALSE(item->mark(mark));
+  EXPECT_FALSE(item->mark(mark));
+  EXPECT_TRUE(item->mark(mark));
+}
+
+TEST_F(DirectoryTest, ADraftWithAFailedWriteIsNeverCommitted) {
+  const std::string piece(100'000, 'A');
+  auto draft = queue_->create().value();
+  ASSERT_TRUE(draft->write(piece));
+  faults::arm("write:1:short,write:2:ENOSPC");
+  EXPECT_FALSE(draft->write(piece));
+  faults::arm("");
+  EXPECT_FALSE(draft->write(piece));
+  Envelope envelope;
+  envelope.recipients = {to("a@x")};
+  EXPECT_FALSE(draft->commit(envelope));
+  EXPECT_TRUE(queue_->ids().value().empty());
+}
+
 TEST_P(DirectoryFaults, MarksAreOldOrNew) {
   const auto id = put("m\n").value();
   at_every_call(
@@ -223,6 +246,18 @@ TEST_P(DirectoryFaults, DroppedMailIsTakenOnceWhateverHappens) {
 }
 #endif
 
+// What goes to a recipient's process, and so to that user's commands, can be read and not written.
+TEST_F(DirectoryTest, GivesTheMessageAwayForReadingOnly) {
+  auto draft = queue_->create().value();
+  ASSERT_TRUE(draft->write("Subject: x\n\nbody\n"));
+  const auto item = queue_->lock(put("m\n").value()).value();
+  for (const auto& message : {draft->message(), item->message()}) {
+    ASSERT_TRUE(message);
+    EXPECT_EQ(::pwrite(message->get(), "evil", 4, 0), -1);
+    EXPECT_NE(sys::pread_all(*message, 0, 4).value(), "evil");
+  }
+}
+
 TEST_F(DirectoryTest, DropFilesAreNotBelieved) {
   std::vector<std::string> asked;
   const Ingestion ingestion{
@@ -231,7 +266,10 @@ TEST_F(DirectoryTest, DropFilesAreNotBelieved) {
         if (address == "none@here") return fail(Errc::NotFound, "User unknown");
         return std::vector<Recipient>{to(address)};
       },
-      [](const Envelope&, uid_t owner) { return "Received: uid " + std::to_string(owner) + "\n"; }};
+      [](const Envelope& believed, uid_t owner) {
+        EXPECT_LT(std::chrono::system_clock::now() - believed.arrived, std::chrono::minutes(5));
+        return "Received: uid " + std::to_string(owner) + "\n";
+      }};
   Drop drop(settings_, clock_);
   ASSERT_TRUE(drop.open());
   ASSERT_TRUE(drop.write("body\n"));

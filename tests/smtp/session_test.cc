@@ -107,6 +107,17 @@ TEST(Session, QueuesAForwardWithItsMarkBeforeItAnswers) {
   EXPECT_EQ(stored.envelope.recipients.front().target, "boss@elsewhere.example");
 }
 
+// The sender is to be told of those that failed: by the queue's runner.
+TEST(Session, QueuesTheWholeWhereSomeOfAListFailed) {
+  World world{script("@ deliver boss forwarded-partly\n@ deliver boss forwarded-partly\n")};
+  EXPECT_TRUE(send(world, "boss@linuxprobe.com", "x: y\r\n\r\nz\r\n.\r\n").starts_with("250 "));
+  ASSERT_EQ(world.queue.stored().size(), 1U);
+  const auto& [id, stored] = *world.queue.stored().begin();
+  ASSERT_EQ(stored.envelope.recipients.size(), 1U);
+  EXPECT_EQ(stored.envelope.recipients.front().target, "boss");
+  EXPECT_EQ(stored.envelope.recipients.front().state, queue::RecipientState::Pending);
+}
+
 TEST(Session, StoresNothingOfAClientThatLeaves) {
   World world;
   log::open("smtp-recv", log::Sink::Discard);

@@ -189,6 +189,7 @@ class World {
     if (word == "unresolved") return {Answer::Unresolved, {4, 3, 0}, "No answer", {}, false};
     if (word == "failed") return {Answer::Failed, {5, 3, 0}, "Command died", {}, false};
     local::Verdict forwarded{Answer::Forwarded, {2, 0, 0}, "", {}, word == "forwarded-keep"};
+    if (word == "forwarded-partly") forwarded.status = {5, 1, 1};  // some of a list failed for good
     alias::EndPoint target;
     target.kind = alias::Kind::Remote;
     target.target = word == "forwarded-home" ? "ann@linuxprobe.com" : "boss@elsewhere.example";

@@ -50,15 +50,18 @@ Result<void> DirectoryDraft::write(std::string_view octets) {
 }
 
 Result<void> DirectoryDraft::flush() {
+  if (is_broken_) return fail(Errc::Io, "Queue file write error", id_.value + ": a write failed");
   if (!spool_.is_open()) spool_ = TRY(make_scratch(directory_, id_.value + "-S"));
+  is_broken_ = true;
   TRY(sys::write_all(spool_, pending_));
+  is_broken_ = false;
   pending_.clear();
   return {};
 }
 
 Result<FileDescriptor> DirectoryDraft::message() {
   TRY(flush());
-  return sys::duplicate(spool_);
+  return sys::open_for_reading(spool_);
 }
 
 Result<void> DirectoryDraft::write_file(const FileDescriptor& file, const Envelope& envelope) {
@@ -74,6 +77,7 @@ Result<void> DirectoryDraft::write_file(const FileDescriptor& file, const Envelo
 }
 
 Result<QueueId> DirectoryDraft::commit(Envelope envelope) {
+  if (is_broken_) return fail(Errc::Io, "Queue file write error", id_.value + ": a write failed");
   if (envelope.id.value.empty()) envelope.id = id_;
   if (envelope.arrived == WallTime{}) envelope.arrived = now_;
   envelope.size = size_;

@@ -33,6 +33,7 @@ class DirectoryDraft final : public Draft {
   std::string pending_;  // not in spool_ yet
   FileDescriptor spool_;
   std::uint64_t size_ = 0;
+  bool is_broken_ = false;  // a write failed: what is in spool_ is not the message
 };
 
 // A file without a name in `directory` that can get one, or the next best: one whose name,

@@ -39,6 +39,7 @@ struct Dropped {
   Envelope envelope;
   std::uint64_t message_at = 0;
   uid_t owner = 0;
+  WallTime arrived{};
 };
 
 Result<Dropped> open_dropped(const std::string& path) {
@@ -50,6 +51,9 @@ Result<Dropped> open_dropped(const std::string& path) {
     return fail(Errc::Corrupt, "Damaged queue file", path + ": not a regular file with one link");
   }
   dropped.owner = status.st_uid;
+  // Nobody but the kernel writes this one.
+  dropped.arrived = WallTime{std::chrono::seconds(status.st_ctim.tv_sec) +
+                             std::chrono::microseconds(status.st_ctim.tv_nsec / 1000)};
   const std::string line = TRY(sys::pread_all(dropped.file, 0, kFirstLineOctets));
   const FirstLine first = TRY(parse_first_line(line));
   const std::string text =
@@ -69,6 +73,7 @@ Result<Envelope> believed(const Dropped& dropped, const Ingestion& ingestion) {
   envelope.reverse_path = dropped.envelope.reverse_path;
   envelope.smtputf8 = dropped.envelope.smtputf8;
   envelope.body_8bit = dropped.envelope.body_8bit;
+  envelope.arrived = dropped.arrived;
   envelope.client = "uid " + std::to_string(dropped.owner);
   for (const auto& given : dropped.envelope.recipients) {
     auto expanded = ingestion.expand(given.address, envelope.reverse_path);
@@ -113,6 +118,10 @@ Result<void> take_in(Queue& queue, const std::string& path, const Ingestion& ing
               log::escape(sender) + ">");
   }
   return sys::unlink(path);
+}
+
+void tell(const std::string& what, const std::string& name, const std::string& why) {
+  log::warning("drop file " + name + " " + what + ": " + why);
 }
 
 }  // namespace
@@ -180,10 +189,10 @@ Result<std::size_t> ingest_drop(Queue& queue, const Settings& settings,
     } else if (result.error().code == Errc::Corrupt || result.error().code == Errc::Loop) {
       const std::string to = settings.directory + "/damaged/drop-" + name;
       const auto moved = sys::rename(path, to);
-      log::error("warning: refused drop file " + name + ": " + result.error().log_text +
-                 (moved ? "; moved to " + to : "; " + moved.error().log_text));
+      tell("refused", name,
+           result.error().log_text + "; " + (moved ? "moved to " + to : moved.error().log_text));
     } else {
-      log::warning("warning: drop file " + name + " left for later: " + result.error().log_text);
+      tell("left for later", name, result.error().log_text);
     }
   }
   // The files' names must be gone for good before anything of them is sent: their queue files may

@@ -59,13 +59,12 @@ Result<std::string> DirectoryItem::read_message(std::uint64_t offset, std::size_
 Result<FileDescriptor> DirectoryItem::message() {
   auto copy = TRY(make_scratch(directory_, envelope().id.value + "-C"));
   TRY(copy_octets(file_, loaded_.message_at, envelope().size, copy));
-  return copy;
+  return sys::open_for_reading(copy);
 }
 
 Result<void> DirectoryItem::mark(std::span<const Mark> marks) {
   if (marks.empty()) return {};
   Envelope& envelope = loaded_.parsed.envelope;
-  bool changed = false;
   for (const auto& mark : marks) {
     Recipient& recipient = envelope.recipients.at(mark.recipient);
     recipient.status = mark.status;
@@ -74,9 +73,10 @@ Result<void> DirectoryItem::mark(std::span<const Mark> marks) {
     const char octet = static_cast<char>(mark.state);
     TRY(sys::pwrite_all(file_, {&octet, 1}, loaded_.parsed.state_offsets.at(mark.recipient)));
     recipient.state = mark.state;
-    changed = true;
+    is_synced_ = false;
   }
-  if (changed) TRY(sys::fdatasync(file_, path_));
+  if (!is_synced_) TRY(sys::fdatasync(file_, path_));
+  is_synced_ = true;
   return {};
 }
 

@@ -38,6 +38,7 @@ class DirectoryItem final : public Item {
   std::string path_;
   FileDescriptor file_;
   LoadedFile loaded_;
+  bool is_synced_ = true;  // what mark() wrote is durable
 };
 
 }  // namespace mail::queue
