@@ -1,6 +1,7 @@
 // One `name = value` as a file has it, before expansion and type check; what both grammars yield.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Reading {
   Mistakes mistakes;
   Mistakes warnings;
   std::vector<std::string> files;  // every file opened: an accepting parent watches them
+  // Items of "/file"s that are known already and not read again.
+  std::map<std::string, std::vector<std::string>> file_items;
 };
 
 }  // namespace mail::config

@@ -80,11 +80,13 @@ class Reader {
 class Configuration {
  public:
   // The Readers keep a pointer to this object.
-  [[nodiscard]] Reader postfix() const { return {*this, Space::Postfix, ""}; }
+  [[nodiscard]] Reader postfix() const& { return {*this, Space::Postfix, ""}; }
+  Reader postfix() const&& = delete;
   // With a protocol ("imap", "pop3", "lmtp", "lda") what stands in `protocol NAME { }` goes first.
-  [[nodiscard]] Reader dovecot(std::string protocol = "") const {
+  [[nodiscard]] Reader dovecot(std::string protocol = "") const& {
     return {*this, Space::Dovecot, std::move(protocol)};
   }
+  Reader dovecot(std::string protocol = "") const&& = delete;
   // Names of the sections of a kind, in the order of the files: sections("namespace"),
   // sections("namespace/inbox/mailbox"). "\s" stands for '/' in a name.
   [[nodiscard]] std::vector<std::string> sections(std::string_view path) const;

@@ -95,6 +95,7 @@ class Loader {
       : reading_(std::move(reading)) {
     config_.host_ = host;
     config_.section_order_ = std::move(section_order);
+    config_.file_items_ = std::move(reading_.file_items);
   }
 
   Loaded finish() {

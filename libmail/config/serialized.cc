@@ -68,6 +68,13 @@ std::string Configuration::serialize() const {
     put(out, setting.origin.file);
     put(out, std::to_string(setting.origin.line));
   }
+  // With what "/file"s say: whoever gets it may not be able to read them.
+  put(out, std::to_string(file_items_.size()));
+  for (const auto& [path, items] : file_items_) {
+    put(out, path);
+    put(out, std::to_string(items.size()));
+    for (const auto& item : items) put(out, item);
+  }
   return out;
 }
 
@@ -89,6 +96,12 @@ Loaded load_serialized(std::string_view octets) {
     setting.origin.file = in.text();
     setting.origin.line = in.number();
     reading.assignments.push_back(std::move(setting));
+  }
+  for (std::size_t count = in.number(); count > 0 && !in.is_damaged(); --count) {
+    auto& items = reading.file_items[in.text()];
+    for (std::size_t left = in.number(); left > 0 && !in.is_damaged(); --left) {
+      items.push_back(in.text());
+    }
   }
   if (in.is_damaged() || !in.at_end())
     return tl::unexpected(Mistakes{{{}, "handed-over configuration is damaged"}});

@@ -234,7 +234,7 @@ Result<std::string> receive_packet(const FileDescriptor& channel, FileDescriptor
   message.msg_iovlen = 1;
   if (attached != nullptr) {
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_LEN(sizeof(int));  // the array's alignment has room for two
   }
   ssize_t got = 0;
   do {
@@ -249,7 +249,8 @@ Result<std::string> receive_packet(const FileDescriptor& channel, FileDescriptor
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
     *attached = FileDescriptor(fd);
   }
-  if ((message.msg_flags & MSG_TRUNC) != 0) return fail(Errc::TooLarge, "packet too long");
+  if ((message.msg_flags & (MSG_TRUNC | (attached != nullptr ? MSG_CTRUNC : 0))) != 0)
+    return fail(Errc::TooLarge, "packet too long");
   octets.resize(static_cast<std::size_t>(got));
   return octets;
 }

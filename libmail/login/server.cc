@@ -1,5 +1,6 @@
 #include "libmail/login/server.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -110,7 +111,7 @@ Result<int> run_server(const Protocol& protocol, const Options& options,
     sockets.push_back(TRY(net::listen_on(options.listen, net::SocketKind::Stream)));
   }
   if (sockets.empty() && net::is_listening(STDIN_FILENO)) {
-    sockets.push_back(TRY(sys::duplicate(FileDescriptor(STDIN_FILENO))));
+    sockets.emplace_back(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
   }
   if (!sockets.empty()) return run_acceptor(protocol, options, std::move(sockets), load_settings);
   const auto settings = load_settings();

@@ -199,6 +199,15 @@ Peer peer_of(int fd) {
       return peer;
     }
   }
+  size = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<::sockaddr*>(&storage), &size) == 0) {
+    if (const auto local = Address::from_sockaddr(storage, &peer.local_port)) {
+      // Reset by its peer already: from somewhere in the Internet, whatever the environment says.
+      peer.address = local->is_ipv4() ? "0.0.0.0" : "::";
+      peer.local_address = local->to_string();
+      return peer;
+    }
+  }
   const auto take = [](const char* address_name, const char* port_name, std::string& address,
                        std::uint16_t& port) {
     if (const auto parsed = Address::parse(environment(address_name))) {

@@ -188,6 +188,7 @@ class Acceptor {
 
   // Replaces this process by a new one with the same sockets; returns only when that fails.
   void execute_anew() {
+    if (settings_.argv.empty()) return;
     // Children of before stay ours: the process is the same, and its successor reaps them.
     int next = kFirstInherited;
     std::vector<FileDescriptor> high;
@@ -202,7 +203,6 @@ class Acceptor {
     std::vector<char*> argv;
     for (const auto& word : settings_.argv) argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    if (settings_.argv.empty()) return;
     ::execv("/proc/self/exe", argv.data());
     log::error("cannot execute myself anew: " +
                sys::error_from_errno(errno, "exec", "self").log_text);

@@ -31,8 +31,16 @@ enum class Want : std::uint8_t {
 template <class Session>
 Result<void> serve(Transport& io, Session& session) {
   for (;;) {
-    for (std::string out; !(out = session.take_output()).empty();) TRY(io.write_all(out));
-    if (termination_requested() && session.want() != Want::Close) {
+    for (std::string out; !(out = session.take_output()).empty();) {
+      if (auto written = io.write_all(out); !written) {
+        // What was promised is done, heard or not.
+        if constexpr (requires { session.work(); }) {
+          if (session.want() == Want::Work) session.work();
+        }
+        return written;
+      }
+    }
+    if (termination_requested() && session.want() != Want::Close && session.want() != Want::Work) {
       session.terminate();
       continue;
     }

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -283,6 +286,21 @@ mbox_write_locks = fcntl \
   EXPECT_EQ(handed_over->sections("namespace/inbox/mailbox"),
             loaded->sections("namespace/inbox/mailbox"));
   EXPECT_EQ(handed_over->sections("passdb"), loaded->sections("passdb"));
+}
+
+TEST(Load, HandOverHoldsWhatFilesOfListsSay) {
+  char name[] = "/tmp/tubepost-list-XXXXXX";
+  const int fd = ::mkstemp(name);
+  ASSERT_EQ(::write(fd, "one.example two.example\n", 24), 24);
+  ::close(fd);
+  const auto loaded = load_main("mydestination = $myhostname, " + std::string(name) + "\n");
+  ::unlink(name);  // the one it is handed to could not read it
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  const auto handed_over = load_serialized(loaded->serialize());
+  ASSERT_TRUE(handed_over) << mistakes(handed_over).front();
+  EXPECT_EQ(handed_over->postfix().get_list("mydestination").size(), 3U);
+  EXPECT_EQ(handed_over->postfix().get_list("mydestination").back(), "two.example");
+  EXPECT_EQ(loaded->postfix().get_list("mydestination").back(), "two.example");
 }
 
 TEST(Load, HandOverHoldsNoSecret) {

@@ -1,12 +1,14 @@
 #include "libmail/net/descriptor_transport.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "libmail/base/file_descriptor.h"
@@ -151,6 +153,31 @@ TEST_F(DescriptorTransportTest, SigtermLeavesSomeGrace) {
   EXPECT_EQ(io.read_some(in(std::chrono::seconds(3))).error().code, Errc::InUse);
   peer.join();
   forget_termination();
+}
+
+// Reset before anybody looked: neither a pipe of this machine nor who the environment says.
+TEST(PeerOf, AResetConnectionIsNotLocal) {
+  const FileDescriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
+  ::sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const plain = reinterpret_cast<::sockaddr*>(&address);
+  ::socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listener.get(), plain, size), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ASSERT_EQ(::getsockname(listener.get(), plain, &size), 0);
+  FileDescriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::connect(client.get(), plain, size), 0);
+  const FileDescriptor server(::accept(listener.get(), nullptr, nullptr));
+  EXPECT_EQ(peer_of(server.get()).address, "127.0.0.1");
+  const ::linger at_once{1, 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  client.reset();
+  ::setenv("TCPREMOTEIP", "192.168.10.30", 1);
+  const Peer peer = peer_of(server.get());
+  ::unsetenv("TCPREMOTEIP");
+  EXPECT_EQ(peer.address, "0.0.0.0");
+  EXPECT_FALSE(peer.is_loopback());
 }
 
 TEST_F(DescriptorTransportTest, WithoutTlsThereIsNone) {
