@@ -15,16 +15,16 @@ namespace mail::reader {
 namespace {
 
 enum Mark : std::size_t {
-  kNew,
-  kUnread,
-  kNewRead,
-  kOldRead,
-  kSaved,
-  kPreserved,
-  kToMbox,
-  kFlagged,
-  kAnswered,
-  kDraft
+  New,
+  Unread,
+  NewRead,
+  OldRead,
+  Saved,
+  Preserved,
+  ToMbox,
+  Flagged,
+  Answered,
+  Draft
 };
 
 // "Fri Jul 10 09:58" of a From_ line, as it stands there: a wrong weekday is not ours to mend.
@@ -107,14 +107,14 @@ char mark_of(const Entry& entry, const Variables& variables) {
   const std::string_view standard = bsd ? kBsdMarks : kPlainMarks;
   if (marks.size() < standard.size()) marks += standard.substr(marks.size());
   // Later rows win, as in Heirloom.
-  std::size_t index =
-      entry.is_read ? (entry.is_new ? kNewRead : kOldRead) : (entry.is_new ? kNew : kUnread);
-  if (entry.flags.has(store::Flag::Answered)) index = kAnswered;
-  if (entry.flags.has(store::Flag::Flagged)) index = kFlagged;
-  if (entry.flags.has(store::Flag::Draft)) index = kDraft;
-  if (entry.saved) index = kSaved;
-  if (entry.preserved) index = kPreserved;
-  if (entry.to_mbox) index = kToMbox;
+  std::size_t index = entry.is_read ? (entry.is_new ? Mark::NewRead : Mark::OldRead)
+                                    : (entry.is_new ? Mark::New : Mark::Unread);
+  if (entry.flags.has(store::Flag::Answered)) index = Mark::Answered;
+  if (entry.flags.has(store::Flag::Flagged)) index = Mark::Flagged;
+  if (entry.flags.has(store::Flag::Draft)) index = Mark::Draft;
+  if (entry.saved) index = Mark::Saved;
+  if (entry.preserved) index = Mark::Preserved;
+  if (entry.to_mbox) index = Mark::ToMbox;
   return marks.at(index);
 }
 

@@ -26,7 +26,7 @@ class Renderer {
   Renderer(std::string_view octets, const FieldFilter& filter, const RenderOptions& options)
       : octets_(octets), filter_(filter), options_(options) {}
 
-  std::string take() { return std::move(out_); }
+  std::string take() { return std::exchange(out_, {}); }
 
   void add_fields(const message::HeaderSection& header, bool filtered) {
     for (const auto& field : header.fields()) {
