@@ -37,10 +37,11 @@ Result<FileDescriptor> pack_certificates(const std::vector<tls::Pem>& certificat
 }
 
 Result<std::vector<tls::Pem>> unpack_certificates(const FileDescriptor& record) {
-  const auto status = TRY(sys::fstat(record));
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > kMaxRecord) return fail(Errc::TooLarge, "record of certificates is too large");
-  std::string octets = TRY(sys::pread_all(record, 0, size));
+  // A front may not ask for its size.
+  std::string octets = TRY(sys::pread_all(record, 0, kMaxRecord + 1));
+  if (octets.size() > kMaxRecord) {
+    return fail(Errc::TooLarge, "record of certificates is too large");
+  }
   auto unpacked = [&]() -> Result<std::vector<tls::Pem>> {
     FieldReader in(octets);
     std::vector<tls::Pem> certificates;
