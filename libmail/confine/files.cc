@@ -70,7 +70,8 @@ Result<void> permit(const FileDescriptor& ruleset, const std::string& path, std:
 
 Result<bool> restrict_files(const Files& files) {
   const int version = abi();
-  if (version < 1) return false;
+  // The first version refuses every rename from one directory into another, as Maildir needs it.
+  if (version < 1 || (version < 2 && !files.writable.empty())) return false;
   Ruleset rights{known_to(version), version >= 4 ? kNetwork : 0, version >= 6 ? kScopes : 0};
   const std::size_t size = version >= 6 ? 24 : version >= 4 ? 16 : 8;
   const FileDescriptor ruleset(

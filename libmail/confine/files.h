@@ -1,5 +1,5 @@
-// A process gives up files, for itself and for good (Landlock, Linux 5.13). What is open stays
-// open.
+// A process gives up files, for itself and for good (Landlock: Linux 5.13, with writable ones
+// 5.19). What is open stays open.
 #pragma once
 
 #include <string>
