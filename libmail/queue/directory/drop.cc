@@ -124,6 +124,12 @@ void tell(const std::string& what, const std::string& name, const std::string& w
   log::warning("drop file " + name + " " + what + ": " + why);
 }
 
+void set_aside(const std::string& path, const std::string& name, const std::string& to,
+               const Error& why) {
+  const auto moved = sys::rename(path, to);
+  tell("refused", name, why.log_text + "; " + (moved ? "moved to " + to : moved.error().log_text));
+}
+
 }  // namespace
 
 Drop::Drop(const Settings& settings, const Clock& clock)
@@ -176,21 +182,18 @@ Result<QueueId> Drop::commit(Envelope envelope) {
 
 Result<std::size_t> ingest_drop(Queue& queue, const Settings& settings,
                                 const Ingestion& ingestion) {
-  const std::string directory = settings.directory + "/drop";
+  const std::string directory = settings.directory + "/drop/";
   std::size_t taken = 0;
   std::size_t seen = 0;
   for (const auto& name : TRY(sys::list_directory(directory))) {
     if (!is_queue_id(name)) continue;
     ++seen;
-    const std::string path = directory + "/" + name;
+    const std::string path = directory + name;
     const auto result = take_in(queue, path, ingestion);
     if (result) {
       ++taken;
     } else if (result.error().code == Errc::Corrupt || result.error().code == Errc::Loop) {
-      const std::string to = settings.directory + "/damaged/drop-" + name;
-      const auto moved = sys::rename(path, to);
-      tell("refused", name,
-           result.error().log_text + "; " + (moved ? "moved to " + to : moved.error().log_text));
+      set_aside(path, name, settings.directory + "/damaged/drop-" + name, result.error());
     } else {
       tell("left for later", name, result.error().log_text);
     }

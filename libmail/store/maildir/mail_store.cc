@@ -22,6 +22,16 @@ bool is_directory(const std::string& path) {
   return status && S_ISDIR(status->st_mode);
 }
 
+// INBOX itself stays, empty (RFC 3501 section 6.3.5).
+Result<void> move_inbox(MailStore& store, const std::string& to) {
+  TRY(store.create(to));
+  const auto inbox = store.open("INBOX");
+  if (!inbox) return fail(inbox.error());
+  const auto target = store.open(to);
+  if (!target) return fail(target.error());
+  return move_messages(**inbox, **target);
+}
+
 }  // namespace
 
 Result<std::string> MaildirMailStore::directory_of(std::string_view checked_name) {
@@ -128,10 +138,7 @@ Result<void> MaildirMailStore::rename(std::string_view from, std::string_view to
     return fail(Errc::Exists, "Mailbox already exists");
   }
   if (old_directory.empty()) {
-    TRY(create(new_name));
-    const auto inbox = TRY(open("INBOX"));
-    const auto target = TRY(open(new_name));
-    return move_messages(*inbox, *target);
+    return move_inbox(*this, new_name);
   }
   if (new_name.starts_with(old_name + "/")) {
     return fail(Errc::Denied, "Cannot rename into itself");
