@@ -14,8 +14,8 @@ namespace {
 bool is_confined = false;
 }
 // LeakSanitizer starts a process that traces ours: a confined one cannot be looked through.
-extern "C" int __lsan_is_turned_off();                                 // NOLINT
-extern "C" int __lsan_is_turned_off() { return is_confined ? 1 : 0; }  // NOLINT
+extern "C" int __lsan_is_turned_off();
+extern "C" int __lsan_is_turned_off() { return is_confined ? 1 : 0; }
 #endif
 
 namespace mail::confine {
@@ -40,9 +40,9 @@ std::span<const ::sock_filter> program_of(Filter filter) {
 
 Result<void> install_filter(Filter filter) {
   const auto program = program_of(filter);
-  // The kernel's structure is older than const.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the kernel's structure knows no const
   ::sock_fprog given{static_cast<unsigned short>(program.size()),
-                     const_cast<::sock_filter*>(program.data())};  // NOLINT
+                     const_cast<::sock_filter*>(program.data())};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail(sys::error_from_errno(errno, "prctl", "no new privileges"));
   }

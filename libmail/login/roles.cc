@@ -54,7 +54,7 @@ Result<void> leave_root(const std::string& user, const std::string& empty_direct
 Result<void> become_front(const std::string& user, const std::string& empty_directory) {
   ::tzset();  // the log's time zone can be read no more afterwards
   if (::geteuid() == 0) TRY(leave_root(user, empty_directory));
-  // Without Landlock (Linux before 5.13) or seccomp the rest still holds.
+  // Without Landlock (Linux before 5.13) the rest still holds; without seccomp nobody logs in.
   TRY(confine::restrict_files({}));
   return confine::install_filter(confine::Filter::Front);
 }
