@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "libmail/base/ascii.h"
+#include "libmail/base/create_whole.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 
@@ -32,14 +33,15 @@ bool is_stale(const std::string& path, std::chrono::seconds stale) {
 Result<void> DotLockFile::take(const std::string& mailbox, std::chrono::milliseconds timeout,
                                std::chrono::seconds stale) {
   const std::string path = mailbox + ".lock";
+  const std::string text = std::to_string(::getpid()) + "\n";
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    auto made = sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
+    const auto made = sys::create_whole(path, text, 0444);
     if (made) {
       path_ = path;
-      return sys::write_all(*made, std::to_string(::getpid()) + "\n");
+      return {};
     }
-    if (made.error().code != Errc::Exists) return fail(std::move(made).error());
+    if (made.error().code != Errc::Exists) return fail(made.error());
     if (is_stale(path, stale)) {
       log::warning("taking away the stale lock " + log::escape(path));
       static_cast<void>(sys::unlink(path));

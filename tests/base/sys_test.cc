@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "libmail/base/create_whole.h"
 #include "libmail/base/faults.h"
 
 namespace mail::sys {
@@ -50,7 +51,35 @@ TEST_F(SysTest, ASecondDescriptorOfOurOwnConflicts) {
   EXPECT_TRUE(lock(second, Lock::Exclusive, std::chrono::milliseconds(0), "l"));
 }
 
+TEST_F(SysTest, CreateWholeTakesNoNameThatIsTaken) {
+  ASSERT_TRUE(create_whole(path("lock"), "42\n", 0444));
+  EXPECT_EQ(read_file(path("lock")).value(), "42\n");
+  EXPECT_EQ(stat(path("lock"))->st_mode & 0777U, 0444U);
+  ASSERT_EQ(::symlink("nowhere", path("link").c_str()), 0);
+  for (const char* name : {"lock", "link"}) {
+    const auto taken = create_whole(path(name), "43\n", 0444);
+    ASSERT_FALSE(taken) << name;
+    EXPECT_EQ(taken.error().code, Errc::Exists) << name;
+  }
+  EXPECT_EQ(read_file(path("lock")).value(), "42\n");
+  EXPECT_EQ(create_whole(path("none/lock"), "1", 0444).error().code, Errc::NotFound);
+}
+
 #ifdef TUBEPOST_FAULTS
+TEST_F(SysTest, CreateWholeLeavesNothingHalfMade) {
+  faults::kill_by_throwing(true);
+  for (const char* plan : {"write:1:kill", "write:1:torn", "write:1:ENOSPC"}) {
+    ASSERT_TRUE(faults::arm(plan));
+    try {
+      EXPECT_FALSE(create_whole(path("lock"), "42\n", 0444)) << plan;
+    } catch (const faults::Killed&) {
+    }
+    ASSERT_TRUE(faults::arm(""));
+    EXPECT_TRUE(list_directory(dir_)->empty()) << plan;
+  }
+  faults::kill_by_throwing(false);
+}
+
 TEST_F(SysTest, FaultsFailTearAndKill) {
   faults::kill_by_throwing(true);
   ASSERT_TRUE(faults::arm("write:1:ENOSPC"));

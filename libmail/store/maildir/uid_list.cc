@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "libmail/base/ascii.h"
+#include "libmail/base/create_whole.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/maildir/file_name.h"
 
@@ -43,13 +44,9 @@ Result<UidListLock> UidListLock::take(const std::string& path, std::chrono::mill
   const std::string lock_path = path + ".lock";
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    auto fd = sys::open(lock_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    if (fd) {
-      UidListLock held{lock_path};
-      TRY(sys::write_all(*fd, kMark));
-      return held;
-    }
-    if (fd.error().code != Errc::Exists) return fail(fd.error());
+    const auto made = sys::create_whole(lock_path, kMark, 0600);
+    if (made) return UidListLock{lock_path};
+    if (made.error().code != Errc::Exists) return fail(made.error());
     const auto text = sys::read_file(lock_path, 4096);
     const auto status = sys::stat(lock_path);
     const bool stale = status && status->st_mtime + kStaleSeconds < ::time(nullptr);

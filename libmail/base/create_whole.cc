@@ -1,0 +1,39 @@
+#include "libmail/base/create_whole.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <optional>
+
+#include "libmail/base/sys.h"
+
+namespace mail::sys {
+namespace {
+
+// Ok, Exists, or the octets could not be written; nullopt: this file system cannot.
+std::optional<Result<void>> create_nameless(const std::string& path, std::string_view octets,
+                                            mode_t mode) {
+  const std::string directory = path.substr(0, path.rfind('/') + 1) + ".";
+  const auto file = open(directory, O_WRONLY | O_TMPFILE, mode);
+  if (!file) return std::nullopt;
+  auto written = write_all(*file, octets);
+  if (!written) return written;
+  const std::string opened = "/proc/self/fd/" + std::to_string(file->get());
+  const int linked = ::linkat(AT_FDCWD, opened.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+  if (linked == 0) return written;
+  if (errno != EEXIST) return std::nullopt;
+  return fail(error_from_errno(EEXIST, "linkat", path));
+}
+
+}  // namespace
+
+Result<void> create_whole(const std::string& path, std::string_view octets, mode_t mode) {
+  if (auto made = create_nameless(path, octets, mode)) return *std::move(made);
+  const auto file = TRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  auto written = write_all(file, octets);
+  if (!written) static_cast<void>(unlink(path));
+  return written;
+}
+
+}  // namespace mail::sys
