@@ -27,14 +27,6 @@ queue::Settings queue_settings(const config::Configuration& config) {
   return settings;
 }
 
-auth::LoginNames login_names(const config::Configuration& config) {
-  auth::LoginNames names;
-  names.domains = config.postfix().get_list("mydestination");
-  names.domains.push_back(config.postfix().get_string("mydomain"));
-  names.domains.push_back(config.postfix().get_string("myorigin"));
-  return names;
-}
-
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config) {
   const std::string file = config.postfix().get_string("passwd_file");
   if (file.empty()) return std::make_unique<auth::SystemAccounts>(login_names(config));

@@ -24,8 +24,9 @@ milliseconds grow(double failures, double free, milliseconds first, milliseconds
   constexpr double kFaded = 0.1;
   const double beyond = std::floor(failures - free + kFaded);
   if (beyond < 0) return milliseconds{0};
-  const double delay = static_cast<double>(first.count()) * std::exp2(std::min(beyond, 20.0));
-  return milliseconds(std::lround(std::min(delay, static_cast<double>(most.count()))));
+  const auto doubled = static_cast<double>(1U << static_cast<unsigned>(std::min(beyond, 20.0)));
+  const double delay = static_cast<double>(first.count()) * doubled;
+  return milliseconds(static_cast<long>(std::min(delay, static_cast<double>(most.count()))));
 }
 
 }  // namespace
