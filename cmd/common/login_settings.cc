@@ -2,6 +2,7 @@
 
 #include "cmd/common/login_program.h"
 #include "cmd/common/routes.h"
+#include "libmail/auth/password_file.h"
 #include "libmail/base/ascii.h"
 #include "libmail/config/bindings.h"
 
@@ -21,9 +22,11 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
   settings.passwd_file = postfix.get_string("passwd_file");
   const auto mechanisms = dovecot.get_list("auth_mechanisms");
-  settings.offer_scram = std::any_of(mechanisms.begin(), mechanisms.end(), [](const auto& name) {
-    return ascii::iequals(name, "SCRAM-SHA-256");
-  });
+  // Once for all connections: who edits the file is noticed as with any other (settings.files).
+  settings.offer_scram =
+      std::any_of(mechanisms.begin(), mechanisms.end(),
+                  [](const auto& name) { return ascii::iequals(name, "SCRAM-SHA-256"); }) &&
+      !settings.passwd_file.empty() && auth::PasswordFile(settings.passwd_file, {}).can_scram();
   settings.secret_file = postfix.get_string("tubepost_state_directory") + "/auth-secret";
   settings.counters_file = postfix.get_string("tubepost_run_directory") + "/auth";
   settings.auth_failure_delay = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -33,6 +36,7 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.empty_directory = postfix.get_string("tubepost_state_directory") + "/empty";
   settings.configuration = config.serialize();
   settings.files = config.files();
+  if (!settings.passwd_file.empty()) settings.files.push_back(settings.passwd_file);
   for (auto& file : tls::watched_files(settings.tls_settings)) {
     settings.files.push_back(std::move(file));
   }

@@ -333,12 +333,12 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const auto fd = TRY(open(path, O_RDONLY));
   // The size is a hint only: files of /proc say 0, others grow meanwhile. One octet to spare lets
   // the second read meet the end without growing the string.
-  constexpr std::size_t kChunk = 16U << 10U;
+  constexpr std::size_t kChunk = 4U << 10U;
   const auto status = TRY(fstat(fd));
   std::string out(std::min(static_cast<std::size_t>(status.st_size), limit) + 1, '\0');
   std::size_t have = 0;
   for (;;) {
-    if (have == out.size()) out.resize(have + kChunk);
+    if (have == out.size()) out.resize(have + std::max(kChunk, have));
     auto got = read(fd, std::span(out).subspan(have));
     if (!got) return fail(error_from_errno(errno, "read", path));
     have += *got;

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
+#include <span>
 
 #include "libmail/auth/sasl.h"
 #include "libmail/base/sys.h"
@@ -226,8 +228,9 @@ Result<void> send_packet(const FileDescriptor& channel, std::string_view octets,
 }
 
 Result<std::string> receive_packet(const FileDescriptor& channel, FileDescriptor* attached) {
-  std::string octets(kMaxMessage, '\0');
-  ::iovec part{octets.data(), octets.size()};
+  // Not zeroed first: most packets are small, and each page touched costs a fault.
+  const auto room = std::make_unique_for_overwrite<char[]>(kMaxMessage);
+  ::iovec part{room.get(), kMaxMessage};
   alignas(::cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   ::msghdr message{};
   message.msg_iov = &part;
@@ -251,7 +254,9 @@ Result<std::string> receive_packet(const FileDescriptor& channel, FileDescriptor
   }
   if ((message.msg_flags & (MSG_TRUNC | (attached != nullptr ? MSG_CTRUNC : 0))) != 0)
     return fail(Errc::TooLarge, "packet too long");
-  octets.resize(static_cast<std::size_t>(got));
+  const std::span<char> packet(room.get(), static_cast<std::size_t>(got));
+  std::string octets(packet.begin(), packet.end());
+  ::explicit_bzero(packet.data(), packet.size());  // perhaps a password
   return octets;
 }
 

@@ -31,7 +31,7 @@ struct Settings {  // Dovecot's names, read by libmail/config
   bool refuse_outside = true;    // login_networks_outside = refuse|allow (requirements.md)
   unsigned first_valid_uid = 500;
   std::string passwd_file;    // empty: PAM
-  bool offer_scram = true;    // auth_mechanisms names it; only with a passwd_file that can
+  bool offer_scram = false;   // auth_mechanisms names it, and the passwd_file can
   std::string secret_file;    // for SCRAM's salts of those who are not there (auth/password_file.h)
   std::string counters_file;  // of failed logins, shared by all monitors; empty: none
   // A wrong password is answered so long after its check began.

@@ -1,6 +1,5 @@
 #include "libmail/login/standing.h"
 
-#include "libmail/auth/password_file.h"
 #include "libmail/net/network.h"
 
 namespace mail::login {
@@ -26,8 +25,7 @@ auth::SaslPolicy sasl_policy(const Settings& settings, const Standing& standing)
   auth::SaslPolicy policy;
   policy.plaintext_without_tls = is_safe || (!settings.disable_plaintext_auth && !needs_tls);
   policy.login_without_tls = is_safe || !needs_tls;
-  policy.scram = settings.offer_scram && !settings.passwd_file.empty() &&
-                 auth::PasswordFile(settings.passwd_file, {}).can_scram();
+  policy.scram = settings.offer_scram;
   return policy;
 }
 

@@ -79,7 +79,10 @@ bool Peer::is_loopback() const {
 }
 
 DescriptorTransport::DescriptorTransport(int read_fd, int write_fd, Settings settings)
-    : read_fd_(read_fd), write_fd_(write_fd), settings_(std::move(settings)), buffer_(kReadBuffer) {
+    : read_fd_(read_fd),
+      write_fd_(write_fd),
+      settings_(std::move(settings)),
+      buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)) {
   // Pipes and terminals stay blocking: their flags are shared with whoever holds the other end.
   for (const int fd : {read_fd_, write_fd_}) {
     if (!is_socket(fd)) continue;
@@ -114,22 +117,22 @@ Result<void> DescriptorTransport::wait_for(int fd, short events, MonotonicTime d
 
 Result<std::string_view> DescriptorTransport::read_some(MonotonicTime deadline) {
   if (!unread_.empty()) {
-    const std::size_t size = std::min(unread_.size(), buffer_.size());
-    std::copy_n(unread_.begin(), size, buffer_.begin());
+    const std::size_t size = std::min(unread_.size(), kReadBuffer);
+    std::copy_n(unread_.begin(), size, buffer_.get());
     unread_.erase(0, size);
-    return std::string_view(buffer_.data(), size);
+    return std::string_view(buffer_.get(), size);
   }
   for (;;) {
     if (!tls_) TRY(wait_for(read_fd_, POLLIN, deadline));
     if (tls_) {
-      const auto got = tls_->read(buffer_.data(), buffer_.size());
-      if (got) return std::string_view(buffer_.data(), *got);
+      const auto got = tls_->read(buffer_.get(), kReadBuffer);
+      if (got) return std::string_view(buffer_.get(), *got);
       if (got.error().code != Errc::InUse) return fail(got.error());
       TRY(wait_for(read_fd_, tls_->wants_write() ? POLLOUT : POLLIN, deadline));
       continue;
     }
-    const ssize_t got = ::read(read_fd_, buffer_.data(), buffer_.size());
-    if (got >= 0) return std::string_view(buffer_.data(), static_cast<std::size_t>(got));
+    const ssize_t got = ::read(read_fd_, buffer_.get(), kReadBuffer);
+    if (got >= 0) return std::string_view(buffer_.get(), static_cast<std::size_t>(got));
     if (errno == EAGAIN || errno == EINTR) continue;
     if (errno == ECONNRESET) return std::string_view();  // gone is gone
     return fail(sys::error_from_errno(errno, "read", "peer"));

@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "libmail/net/transport.h"
 
@@ -71,7 +70,7 @@ class DescriptorTransport final : public Transport {
   std::optional<MonotonicTime> leave_at_;  // SIGTERM has come: reading ends then
   std::unique_ptr<TlsChannel> tls_;
   std::string unread_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;  // kReadBuffer octets, not touched before they are needed
 };
 
 // The peer of descriptor 0: getpeername(), or where that is no Internet socket UCSPI's TCPREMOTEIP

@@ -152,16 +152,17 @@ Result<std::shared_ptr<ServerContext>> ServerContext::load(Settings settings) {
   return loaded;
 }
 
-ServerContext::~ServerContext() { module_->free_context(context_); }
+ServerContext::~ServerContext() {
+  forget_tickets();
+  module_->free_context(context_);
+}
 
 void ServerContext::read_tickets() {
   if (settings_.ticket_file.empty() || settings_.ticket_lifetime.count() <= 0) return;
   auto secrets =
       read_ticket_secrets(settings_.ticket_file, settings_.ticket_lifetime, SystemClock().now());
   if (secrets) {
-    std::string& octets = *secrets;
-    module_->set_ticket_secrets(context_, octets.c_str(), octets.size() / kTicketSecret);
-    ::explicit_bzero(octets.data(), octets.size());
+    ticket_secrets_ = *std::move(secrets);
     return;
   }
   module_->set_ticket_secrets(context_, nullptr, 0);
@@ -171,8 +172,19 @@ void ServerContext::read_tickets() {
   log::warning(secrets.error().log_text);
 }
 
+void ServerContext::forget_tickets() {
+  ::explicit_bzero(ticket_secrets_.data(), ticket_secrets_.size());
+  ticket_secrets_.clear();
+}
+
 Result<std::unique_ptr<net::TlsChannel>> ServerContext::accept(int fd, MonotonicTime deadline,
                                                                const NamedReader& read) {
+  // Derived only now: a connection that never asks for TLS needs no keys.
+  if (!ticket_secrets_.empty()) {
+    module_->set_ticket_secrets(context_, ticket_secrets_.c_str(),
+                                ticket_secrets_.size() / kTicketSecret);
+    forget_tickets();
+  }
   NameAsker asker{module_, settings_, read};
   const bool has_names = read && !settings_.named.empty();
   SessionHandle session(module_->new_session(context_, fd, has_names ? &kNames : nullptr, &asker),

@@ -45,9 +45,12 @@ class ServerContext {
   ServerContext(const tubepost_tls* module, tubepost_tls_context* context, Settings settings)
       : module_(module), context_(context), settings_(std::move(settings)) {}
 
+  void forget_tickets();
+
   const tubepost_tls* module_;
   tubepost_tls_context* context_;
   Settings settings_;
+  std::string ticket_secrets_;  // read, not yet given to the module
 };
 
 // For a process without a monitor: opens the files of every named certificate now.
