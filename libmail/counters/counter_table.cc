@@ -214,7 +214,8 @@ Result<double> CounterTable::change(const Key& key, double amount, bool is_floor
     if (amount == 0) return level;
     Slot fresh;
     fresh.kind = static_cast<std::uint32_t>(key.kind);
-    fresh.level = static_cast<std::uint32_t>(level * kMilli + 0.5);
+    const double nearest = level * kMilli + 0.5;
+    fresh.level = static_cast<std::uint32_t>(nearest);
     fresh.changed = static_cast<std::uint64_t>(now.count());
     fresh.key = key.octets;
     fresh.checksum = checksum_of(fresh, seed_);
