@@ -29,6 +29,9 @@ login::Settings login_settings(const config::Configuration& config, const std::s
       !settings.passwd_file.empty() && auth::PasswordFile(settings.passwd_file, {}).can_scram();
   settings.secret_file = postfix.get_string("tubepost_state_directory") + "/auth-secret";
   settings.counters_file = postfix.get_string("tubepost_run_directory") + "/auth";
+  settings.max_userip_connections =
+      static_cast<unsigned>(dovecot.get_integer("mail_max_userip_connections"));
+  settings.live_file = postfix.get_string("tubepost_run_directory") + "/live";
   settings.auth_failure_delay = std::chrono::duration_cast<std::chrono::milliseconds>(
       dovecot.get_duration("auth_failure_delay"));
   settings.tls_settings = config::login_tls_settings(config, protocol);

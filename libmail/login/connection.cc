@@ -1,5 +1,6 @@
 #include "libmail/login/connection.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
@@ -25,6 +26,7 @@ namespace mail::login {
 namespace {
 
 constexpr int kHandOverDescriptor = 3;
+constexpr int kPlaceDescriptor = 4;
 
 // Exit status of the front. Everything it needs is opened before it gives its rights up.
 Result<int> run_front(const Protocol& protocol, const Options& options, const Settings& settings,
@@ -87,11 +89,17 @@ void clean_environment(const auth::Identity& identity) {
   ::setenv("USER", identity.user.c_str(), 1);           // NOLINT(concurrency-mt-unsafe)
 }
 
-// From monitor to session: returns only when it fails.
-Result<void> execute_session(const HandOver& record) {
+// From monitor to session: returns only when it fails. The place stays open in the session, which
+// does not look at it, and is free again when that ends.
+Result<void> execute_session(const HandOver& record, const FileDescriptor& place) {
   auto arguments = own_arguments();
   if (arguments.empty()) return fail(Errc::Internal, "Internal error", "own arguments unreadable");
+  // Out of the way first, so that neither lands on the other.
+  const FileDescriptor held(::fcntl(place.get(), F_DUPFD_CLOEXEC, kPlaceDescriptor + 1));
   TRY(place_record(record));
+  if (held.is_open() && ::dup2(held.get(), kPlaceDescriptor) < 0) {
+    return fail(sys::error_from_errno(errno, "dup2", "place"));
+  }
   const bool was_root = ::geteuid() == 0;
   TRY(become_user(record.identity));
   if (was_root) clean_environment(record.identity);
@@ -127,7 +135,7 @@ int run_monitor(const Protocol& protocol, const Settings& settings, const net::P
   } else {
     wait_for_child(front);
   }
-  const auto executed = execute_session(**served);
+  const auto executed = execute_session(**served, monitor.release_place());
   log::error(protocol.name + "-login: " + executed.error().log_text);
   say(protocol.unavailable);
   return EX_TEMPFAIL;

@@ -13,6 +13,7 @@
 #include "libmail/auth/sasl.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/counters/live_count.h"
 #include "libmail/login/certificates.h"
 #include "libmail/login/standing.h"
 
@@ -153,8 +154,28 @@ std::optional<Error> Monitor::objection_to(const auth::Identity& identity) const
                         " is below first_valid_uid (" + std::to_string(first) + ")");
 }
 
+// Dovecot's limit, and its words.
+std::optional<Error> Monitor::take_place(const auth::Identity& identity) {
+  const unsigned most = settings_.max_userip_connections;
+  if (most == 0 || service_ == "smtp") return std::nullopt;
+  const std::string key = service_ + '\0' + identity.user + '\0' + peer_.address;
+  auto place = counters::take_place(settings_.live_file, key, most);
+  if (place) {
+    place_ = *std::move(place);
+  } else if (place.error().code == Errc::TooMany) {
+    return make_error(Errc::Unavailable, EnhancedStatus{4, 7, 0},
+                      "Maximum number of connections from user+IP exceeded "
+                      "(mail_max_userip_connections=" +
+                          std::to_string(most) + ")");
+  } else {
+    log::warning(place.error().log_text);
+  }
+  return std::nullopt;
+}
+
 Result<bool> Monitor::begin_attempt(const std::string& user, const std::string& method, bool tls) {
   identity_.reset();
+  place_.reset();
   state_ = Asking;
   last_user_ = user;
   last_method_ = method;
@@ -176,6 +197,10 @@ Result<Answer> Monitor::conclude(const FileDescriptor& channel, Result<auth::Ide
   const auto now = counters::boot_time();
   if (identity) {
     delay_.succeeded(now);
+    if (const auto full = take_place(*identity)) {
+      last_reason_ = full->public_text;
+      return Answer{false, full->code, full->public_text, ""};
+    }
     identity_ = std::move(*identity);
     state_ = Verified;
     return Answer{true, Errc::Internal, identity_->user, ""};

@@ -45,6 +45,10 @@ class Monitor {
   // Denied: it asked for what the table does not give.
   Result<std::optional<HandOver>> serve(const FileDescriptor& channel, FileDescriptor& pipe);
 
+  // After serve(): this session's place among those of its account and address
+  // (mail_max_userip_connections), to be kept open as long as it lives. Perhaps none.
+  FileDescriptor release_place() { return std::move(place_); }
+
  private:
   enum State : unsigned {  // bits: a row of the table names several
     Asking = 1,            // nobody has logged in
@@ -72,6 +76,7 @@ class Monitor {
   // The end of an attempt: the log's facts, the counters, and for a failure the time it takes.
   Result<Answer> conclude(const FileDescriptor& channel, Result<auth::Identity> identity);
   [[nodiscard]] std::optional<Error> objection_to(const auth::Identity& identity) const;
+  std::optional<Error> take_place(const auth::Identity& identity);
   void log_login(const BecomeRequest& request) const;
   void log_end() const;
 
@@ -91,6 +96,7 @@ class Monitor {
   std::string last_reason_;
   bool last_tls_ = false;
   std::optional<auth::Identity> identity_;  // while Verified
+  FileDescriptor place_;
   FileDescriptor pipe_;
 };
 

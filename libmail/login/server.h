@@ -34,6 +34,9 @@ struct Settings {  // Dovecot's names, read by libmail/config
   bool offer_scram = false;   // auth_mechanisms names it, and the passwd_file can
   std::string secret_file;    // for SCRAM's salts of those who are not there (auth/password_file.h)
   std::string counters_file;  // of failed logins, shared by all monitors; empty: none
+  // Sessions of one account from one address, counted in live_file; 0: any number.
+  unsigned max_userip_connections = 0;  // mail_max_userip_connections
+  std::string live_file;
   // A wrong password is answered so long after its check began.
   std::chrono::milliseconds auth_failure_delay{2000};
   std::string front_user = "tubepost-front";

@@ -178,6 +178,36 @@ def attempts():
         assert "user=<x\\x3e, rip=198.51.100.1, lip=\\x3c>, method=PLAIN, rip=127.0.0.1" in log, log
 
 
+def at_once():
+    """mail_max_userip_connections: a session more is refused, whose end makes room, a killed one's too."""
+    with tubepost.System(extra="mail_max_userip_connections = 2\n") as mail:
+        mail.add_account("boss", "linuxprobe")
+        mail.add_account("ann", "linuxprobe")
+        mail.newaliases()
+        mail.listen("pop3", "pop3-serve")
+        mail.listen("imap", "imap-serve")
+        first, second = (mail.imap("boss", "linuxprobe") for _ in range(2))
+        error = refused(imaplib.IMAP4.error, lambda: mail.imap("boss", "linuxprobe"))
+        assert "[UNAVAILABLE] Maximum number of connections from user+IP exceeded" in str(error), error
+        mail.imap("ann", "linuxprobe").logout()
+        pop3 = poplib.POP3("127.0.0.1", mail.ports["pop3"])
+        pop3.user("boss")
+        pop3.pass_("linuxprobe")  # another protocol
+        pop3.quit()
+        first.logout()
+        third = tubepost.wait_for(lambda: log_in(mail), what="a place after a logout")
+        second.shutdown()  # without a farewell
+        tubepost.wait_for(lambda: log_in(mail), what="a place after a lost connection").logout()
+        third.logout()
+
+
+def log_in(mail):
+    try:
+        return mail.imap("boss", "linuxprobe")
+    except imaplib.IMAP4.error:
+        return None
+
+
 def same_time():
     """auth_failure_delay: unknown, wrong and locked take the same, whatever the hash costs."""
     with tubepost.System(extra="auth_failure_delay = 1 secs\n") as mail:
@@ -206,6 +236,7 @@ def main():
         mechanisms(mail)
     policy()
     attempts()
+    at_once()
     same_time()
 
 

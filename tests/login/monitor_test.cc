@@ -57,6 +57,7 @@ class MonitorTest : public ::testing::Test {
       FileDescriptor pipe;
       auto result = monitor.serve(monitor_end_, pipe);
       has_pipe_ = pipe.is_open();
+      if (result && *result) places_.push_back(monitor.release_place());
       monitor_end_.reset();
       return result;
     });
@@ -85,6 +86,7 @@ class MonitorTest : public ::testing::Test {
   auth::MemoryAuthenticator accounts_;
   ManualClock clock_;
   FileDescriptor front_, monitor_end_;
+  std::vector<FileDescriptor> places_;  // of the sessions that were made
   std::future<Result<std::optional<HandOver>>> served_;
   milliseconds waited_{0}, longest_{0};
   bool hangs_up_ = false;
@@ -105,6 +107,40 @@ TEST_F(MonitorTest, LogsIn) {
   EXPECT_EQ((*record)->tag, "a1");
   EXPECT_TRUE(has_pipe_);
   EXPECT_EQ(waited_.count(), 0);
+}
+
+TEST_F(MonitorTest, SoManySessionsOfOneAccountFromOneAddress) {
+  settings_.max_userip_connections = 2;
+  settings_.live_file = dir_ + "/live";
+  const auto log_in = [&](const std::string& service) {
+    begin(service);
+    const auto answer = ask(right());
+    if (answer && answer->ok) {
+      EXPECT_TRUE(ask(become())->ok);
+    }
+    end();
+    return answer;
+  };
+  EXPECT_TRUE(log_in("imap")->ok);
+  EXPECT_TRUE(log_in("imap")->ok);
+  const auto refused = log_in("imap");
+  ASSERT_TRUE(refused);
+  EXPECT_FALSE(refused->ok);
+  EXPECT_EQ(refused->code, Errc::Unavailable);
+  EXPECT_NE(refused->text.find("mail_max_userip_connections=2"), std::string::npos);
+  EXPECT_TRUE(log_in("pop3")->ok);  // counted by itself
+  ASSERT_EQ(places_.size(), 3U);
+  places_.erase(places_.begin());
+  EXPECT_TRUE(log_in("imap")->ok);
+  EXPECT_FALSE(log_in("imap")->ok);
+  // An attempt that comes to nothing holds no place.
+  places_.clear();
+  begin("imap");
+  EXPECT_TRUE(ask(right())->ok);
+  EXPECT_TRUE(ask(right())->ok);
+  EXPECT_FALSE(ask(wrong())->ok);
+  EXPECT_TRUE(log_in("imap")->ok);
+  EXPECT_TRUE(log_in("imap")->ok);
 }
 
 TEST_F(MonitorTest, AWrongPasswordIsNoLogin) {
