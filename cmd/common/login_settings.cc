@@ -37,7 +37,8 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.tls_settings = config::login_tls_settings(config, protocol);
   settings.domains = login_names(config).domains;
   settings.empty_directory = postfix.get_string("tubepost_state_directory") + "/empty";
-  settings.configuration = config.serialize();
+  if (protocol != "smtp")
+    settings.configuration = config.serialize();  // its sessions are no others
   settings.files = config.files();
   if (!settings.passwd_file.empty()) settings.files.push_back(settings.passwd_file);
   for (auto& file : tls::watched_files(settings.tls_settings)) {

@@ -4,6 +4,8 @@ import imaplib
 import os
 import poplib
 import smtplib
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -37,6 +39,43 @@ def count_of(user):
             return f.read().count("\nSubject: ")
     except FileNotFoundError:
         return 0
+
+
+def over_tls():
+    """Each port that speaks TLS, at once or after STLS and STARTTLS, with the certificate made at installation."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for client in (poplib.POP3_SSL("127.0.0.1", 995, timeout=30, context=context), poplib.POP3("127.0.0.1", 110, timeout=30)):
+        if not isinstance(client, poplib.POP3_SSL):
+            client.stls(context)
+        client.user("boss")
+        client.pass_("linuxprobe")
+        assert client.retr(1)[1][-1] == b"Hello~"
+        client.quit()
+    for client in (imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=context, timeout=30),
+                   imaplib.IMAP4("127.0.0.1", 143, timeout=30)):
+        if not isinstance(client, imaplib.IMAP4_SSL):
+            client.starttls(context)
+        client.login("boss", "linuxprobe")
+        check_equal(client.select("INBOX"), ("OK", [b"1"]), "SELECT over TLS")
+        client.logout()
+    before = count_of("root")
+    for client in (smtplib.SMTP_SSL("127.0.0.1", 465, timeout=30, context=context), smtplib.SMTP("127.0.0.1", 587, timeout=30)):
+        if not isinstance(client, smtplib.SMTP_SSL):
+            client.starttls(context=context)
+        client.login("boss", "linuxprobe")
+        client.sendmail("boss@linuxprobe.com", ["root@linuxprobe.com"], "Subject: submitted\r\n\r\nby TLS\r\n")
+        client.quit()
+    wait_for(lambda: count_of("root") == before + 2, 30, "two submitted messages")
+    # The second handshake of a client is the short one, though another process answers.
+    sessions = []
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", 993), timeout=30) as plain:
+            with context.wrap_socket(plain, session=sessions[-1] if sessions else None) as tls:
+                assert tls.recv(100).startswith(b"* OK"), "greeting over TLS"
+                sessions.append(tls.session)
+                reused = tls.session_reused
+    assert reused, "the second session was a full handshake"
 
 
 def main(target):
@@ -76,6 +115,8 @@ def main(target):
     status, shown = on_terminal(["setpriv", "--reuid", "boss", "--regid", "boss", "--init-groups", "env", "HOME=/home/boss",
                                  "USER=boss", "mail-reader", "-n"], ["1", "quit"], env={"MAIL": ""})
     assert status == 0 and "Hello~" in shown and "Held 1 message in /var/mail/boss" in shown, shown
+
+    over_tls()
 
     # A user made after the start, an alias made after the start; nothing is restarted.
     subprocess.run("userdel -r late >/dev/null 2>&1; useradd -m late && echo late:secret | chpasswd", shell=True, check=True)
