@@ -26,7 +26,7 @@ Result<int> run_login_program(const LoginProgramOptions& options, const login::P
   if (options.print_config || options.check) {
     const auto config = TRY(config::load_or_fail(options.config_paths));
     if (options.print_config) {
-      for (const auto& line : config.print()) std::printf("%s\n", line.c_str());
+      for (const auto& line : config.print(protocol.name)) std::printf("%s\n", line.c_str());
     }
     return 0;
   }

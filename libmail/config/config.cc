@@ -6,6 +6,7 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/config/expand.h"
+#include "libmail/config/without_effect.h"
 
 namespace mail::config {
 namespace {
@@ -38,8 +39,8 @@ const Parameter& Reader::row(std::string_view name) const {
 }
 
 std::string Reader::spelling(std::string_view name) const {
-  if (!protocol_.empty()) {
-    auto own = "protocol/" + protocol_ + "/" + std::string(name);
+  for (const auto& filter : filters_) {
+    auto own = filter + std::string(name);
     if (config_->settings_.contains({space_, own})) return own;
   }
   return std::string(name);
@@ -107,6 +108,12 @@ std::vector<std::string> Configuration::sections(std::string_view path) const {
   return names;
 }
 
+bool Configuration::depends_on_address() const {
+  return std::ranges::any_of(section_order_, [](const auto& section) {
+    return section.first == "local" || section.first == "remote";
+  });
+}
+
 // Value before expansion; nothing where neither a file nor a default gives one.
 std::optional<std::string> Configuration::raw_value(std::string_view name) const {
   const auto set = settings_.find({Space::Postfix, std::string(name)});
@@ -154,9 +161,10 @@ std::string Configuration::value_of(Space space, const std::string& name) const 
   return expand(name, text, [this](std::string_view other) { return raw_value(other); }).text;
 }
 
-std::string Configuration::describe(Space space, const std::string& name) const {
-  const auto set = settings_.find({space, name});
-  std::string line = name + " = " + value_of(space, name);
+std::string Configuration::describe(Space space, const std::string& name,
+                                    const std::string& spelling) const {
+  const auto set = settings_.find({space, spelling});
+  std::string line = name + " = " + value_of(space, spelling);
   line += "  # ";
   if (set == settings_.end()) return line + "default";
   line += to_string(set->second.origin);
@@ -165,14 +173,17 @@ std::string Configuration::describe(Space space, const std::string& name) const 
   }
   const auto fallback = default_of(space, name);
   line += "; default " + (fallback.empty() ? "empty" : fallback);
-  if (find_parameter(space, name) == nullptr) {
+  if (is_without_effect(set->second)) {
+    line += "; no effect here";
+  } else if (find_parameter(space, name) == nullptr) {
     line += is_known(space, name) ? "; not used by Tubepost" : "; user-defined";
   }
   return line;
 }
 
-std::vector<std::string> Configuration::print() const {
+std::vector<std::string> Configuration::print(const std::string& protocol) const {
   std::vector<std::string> lines;
+  const Reader dovecots = dovecot(protocol);
   for (const auto space : {Space::Postfix, Space::Dovecot}) {
     lines.push_back("# " + std::string(to_string(space)));
     std::set<std::string> names;
@@ -182,7 +193,10 @@ std::vector<std::string> Configuration::print() const {
     for (const auto& [key, setting] : settings_) {
       if (key.first == space) names.insert(key.second);
     }
-    for (const auto& name : names) lines.push_back(log::escape(describe(space, name), 4000));
+    for (const auto& name : names) {
+      const auto spelling = space == Space::Dovecot ? dovecots.spelling(name) : name;
+      lines.push_back(log::escape(describe(space, name, spelling), 4000));
+    }
   }
   return lines;
 }

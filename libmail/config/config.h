@@ -24,6 +24,7 @@
 
 #include "libmail/base/result.h"
 #include "libmail/config/assignment.h"
+#include "libmail/config/filter.h"
 #include "libmail/config/host.h"
 #include "libmail/config/mistake.h"
 #include "libmail/config/parameter.h"
@@ -67,37 +68,45 @@ class Reader {
 
  private:
   friend class Configuration;
-  Reader(const Configuration& config, Space space, std::string protocol)
-      : config_(&config), space_(space), protocol_(std::move(protocol)) {}
+  Reader(const Configuration& config, Space space, std::vector<std::string> filters)
+      : config_(&config), space_(space), filters_(std::move(filters)) {}
   [[nodiscard]] const Parameter& row(std::string_view name) const;
   [[nodiscard]] std::string spelling(std::string_view name) const;
 
   const Configuration* config_;
   Space space_;
-  std::string protocol_;
+  std::vector<std::string> filters_;  // filters_for(), the most special first
 };
 
 class Configuration {
  public:
   // The Readers keep a pointer to this object.
-  [[nodiscard]] Reader postfix() const& { return {*this, Space::Postfix, ""}; }
+  [[nodiscard]] Reader postfix() const& { return {*this, Space::Postfix, {}}; }
   Reader postfix() const&& = delete;
-  // With a protocol ("imap", "pop3", "lmtp", "lda") what stands in `protocol NAME { }` goes first.
+  // With a protocol ("imap", "pop3", "lmtp", "lda") what stands in `protocol NAME { }` goes first;
+  // with more that is known of the connection, what stands in the other filters (filter.h).
   [[nodiscard]] Reader dovecot(std::string protocol = "") const& {
-    return {*this, Space::Dovecot, std::move(protocol)};
+    return dovecot(Connection{std::move(protocol), {}, {}, {}});
+  }
+  [[nodiscard]] Reader dovecot(const Connection& connection) const& {
+    return {*this, Space::Dovecot, filters_for(section_order_, connection)};
   }
   Reader dovecot(std::string protocol = "") const&& = delete;
+  Reader dovecot(const Connection& connection) const&& = delete;
   // Names of the sections of a kind, in the order of the files: sections("namespace"),
   // sections("namespace/inbox/mailbox"). "\s" stands for '/' in a name.
   [[nodiscard]] std::vector<std::string> sections(std::string_view path) const;
+  // Whether any setting goes by the connection's addresses (local, remote).
+  [[nodiscard]] bool depends_on_address() const;
 
   [[nodiscard]] const Mistakes& warnings() const { return warnings_; }
   // Every file read; an accepting parent looks at them before each child.
   [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
 
   // One line per parameter that we know and per setting made: `name = value  # origin`, with the
-  // default where it differs, namespace by namespace. What --print-config shows.
-  [[nodiscard]] std::vector<std::string> print() const;
+  // default where it differs, namespace by namespace. What --print-config shows. With a protocol
+  // the values that hold for it.
+  [[nodiscard]] std::vector<std::string> print(const std::string& protocol = "") const;
 
   // The settings made, for a process that must not read the files (anew): load_serialized() makes
   // the same of it, without those whose names say password or secret.
@@ -111,7 +120,9 @@ class Configuration {
   [[nodiscard]] std::string value_of(Space space, const std::string& name) const;
   [[nodiscard]] std::optional<std::string> raw_value(std::string_view name) const;
   [[nodiscard]] std::string default_of(Space space, std::string_view name) const;
-  [[nodiscard]] std::string describe(Space space, const std::string& name) const;
+  // `spelling`: what sets the parameter `name`, in a filter perhaps.
+  [[nodiscard]] std::string describe(Space space, const std::string& name,
+                                     const std::string& spelling) const;
 
   std::map<Key, Assignment> settings_;
   std::map<std::string, std::vector<std::string>> file_items_;  // "/file" -> its items

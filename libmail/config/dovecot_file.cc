@@ -1,22 +1,23 @@
 #include "libmail/config/dovecot_file.h"
 
 #include <glob.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "libmail/base/ascii.h"
-#include "libmail/base/cursor.h"
 #include "libmail/base/sys.h"
+#include "libmail/config/dovecot_line.h"
+#include "libmail/config/dovecot_sections.h"
 
 namespace mail::config {
 namespace {
 
 constexpr std::size_t kMaxValueOctets = 1U << 20U;  // $name may double a value again and again
-
-bool is_name_octet(char c) { return ascii::is_alnum(c) || c == '_' || c == '-' || c == '.'; }
 
 std::string directory_of(const std::string& file) {
   const auto slash = file.rfind('/');
@@ -35,54 +36,32 @@ std::string escape_name(std::string_view name) {
   return out;
 }
 
-struct Line {
-  std::string text;
-  std::size_t number = 0;
-};
-
-// Joins lines that end in a backslash; white space around the joint becomes one space.
-std::vector<Line> join_lines(std::string_view text) {
-  std::vector<Line> lines;
-  bool continues = false;
-  std::size_t number = 0;
-  for (std::string_view physical : ascii::split(text, '\n')) {
-    ++number;
-    auto part = ascii::trim(physical);
-    const bool comment = part.starts_with('#');
-    const bool goes_on = !comment && part.ends_with('\\');
-    if (goes_on) part = ascii::trim(part.substr(0, part.size() - 1));
-    if (continues) {
-      if (!part.empty()) lines.back().text += ' ';
-      lines.back().text += part;
-    } else {
-      lines.push_back({std::string(part), number});
-    }
-    continues = goes_on;
-  }
-  return lines;
+// What `$name` is before any file sets it: where our default is not Dovecot's, Dovecot's. So
+// `protocols = $protocols imap` in Debian's protocols.d names what is installed.
+std::optional<std::string> default_here(std::string_view name) {
+  if (name == "protocols") return std::string{};
+  if (name == "auth_mechanisms") return std::string("plain");
+  if (name.find('/') != std::string_view::npos) return std::nullopt;
+  const auto* row = find_parameter(Space::Dovecot, name);
+  if (row != nullptr) return std::string(row->fallback);
+  if (is_known(Space::Dovecot, name)) return std::string{};
+  return std::nullopt;
 }
 
-// Cuts a comment: '#' at the start or after white space, outside quotes.
-std::string_view without_comment(std::string_view line) {
-  char quote = '\0';
-  char before = ' ';
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (quote != '\0') {
-      if (c == '\\' && quote == '"') {
-        ++i;
-      } else if (c == quote) {
-        quote = '\0';
-      }
-    } else if (c == '"' || c == '\'') {
-      // An apostrophe within a word (users' mail) does not begin a quotation.
-      if (ascii::is_space(before) || before == '=') quote = c;
-    } else if (c == '#' && ascii::is_space(before)) {
-      return ascii::trim(line.substr(0, i));
-    }
-    before = c;
+// Dovecot knows $name for settings that are text.
+bool is_text(std::string_view name) {
+  const auto* row = find_parameter(Space::Dovecot, name);
+  if (row == nullptr) return true;
+  switch (row->type) {
+    case Type::Boolean:
+    case Type::Integer:
+    case Type::Size:
+    case Type::Duration:
+    case Type::Choice:
+      return false;
+    default:
+      return true;
   }
-  return ascii::trim(line);
 }
 
 class Parser {
@@ -92,19 +71,24 @@ class Parser {
   void parse(std::string_view text, const std::string& file) {
     const auto outer_file = std::exchange(file_, file);
     const auto outer_line = std::exchange(line_, 0);
-    const auto outer_sections = sections_.size();
-    for (const auto& line : join_lines(text)) {
-      line_ = line.number;
-      const auto content = without_comment(line.text);
-      if (!content.empty()) parse_line(content, outer_sections);
+    const auto outer_sections = std::exchange(outer_sections_, sections_.size());
+    const auto joined = join_dovecot_lines(text);
+    for (const auto& [line, warning] : joined.warnings) {
+      reading_.warnings.push_back({{file_, line}, warning});
     }
-    while (sections_.size() > outer_sections) {
+    for (const auto& line : joined.lines) {
+      line_ = line.number;
+      parse_line(line.text);
+    }
+    while (sections_.size() > outer_sections_) {
       reading_.mistakes.push_back(
           {sections_.back().origin, "section is not closed with '}': " + sections_.back().path});
       sections_.pop_back();
     }
+    unopened_.reset();
     file_ = outer_file;
     line_ = outer_line;
+    outer_sections_ = outer_sections;
   }
 
   bool read(const std::string& file) {
@@ -123,135 +107,170 @@ class Parser {
 
  private:
   struct Section {
+    std::string kind;
     std::string path;  // "namespace/inbox/"
     Origin origin;
+    bool is_filter = false;                      // and so are all around it
+    bool is_known = true;                        // else what stands in it is passed over
     std::map<std::string, std::size_t> unnamed;  // how many of each kind so far
   };
 
   void report(std::string text) { reading_.mistakes.push_back({{file_, line_}, std::move(text)}); }
+  void warn(std::string text) { reading_.warnings.push_back({{file_, line_}, std::move(text)}); }
   [[nodiscard]] std::string path() const { return sections_.empty() ? "" : sections_.back().path; }
+  [[nodiscard]] std::string kind() const { return sections_.empty() ? "" : sections_.back().kind; }
 
-  void parse_line(std::string_view line, std::size_t outer_sections) {
-    if (line == "}") {
-      if (sections_.size() <= outer_sections) {
-        report("'}' without a section to close");
-      } else {
-        sections_.pop_back();
+  void parse_line(const std::string& text) {
+    auto line = parse_dovecot_line(text);
+    const auto unopened = std::exchange(unopened_, std::nullopt);
+    switch (line.form) {
+      case DovecotLine::Form::Setting:
+      case DovecotLine::Form::QuotedValue:
+      case DovecotLine::Form::FileValue:
+        assign(std::move(line));
+        break;
+      case DovecotLine::Form::SectionBegin:
+        open_section(line.key, line.value);
+        break;
+      case DovecotLine::Form::SectionEnd:
+        close_section();
+        break;
+      case DovecotLine::Form::Include:
+      case DovecotLine::Form::IncludeTry:
+        include(line.value, line.form == DovecotLine::Form::IncludeTry);
+        break;
+      case DovecotLine::Form::Wrong:
+        report_line(text, line, unopened);
+        break;
+    }
+  }
+
+  // A '{' on the line after the section's name is one mistake, not a tail of them.
+  void report_line(const std::string& text, const DovecotLine& line,
+                   const std::optional<std::string>& unopened) {
+    if (text == "{" && unopened) {
+      reading_.mistakes.back().text =
+          "'{' must stand on the line of the section's name: " + *unopened;
+      const auto again = parse_dovecot_line(*unopened + " {");
+      if (again.form == DovecotLine::Form::SectionBegin) open_section(again.key, again.value);
+      return;
+    }
+    report(line.value);
+    if (!line.key.empty() && text.find('{') == std::string::npos) unopened_ = text;
+  }
+
+  void close_section() {
+    if (sections_.size() <= outer_sections_) return report("'}' without a section to close");
+    sections_.pop_back();
+  }
+
+  void open_section(const std::string& kind, const std::string& name) {
+    const bool inside_known = sections_.empty() || sections_.back().is_known;
+    const bool at_top = sections_.empty() || sections_.back().is_filter;
+    Section section{kind, {}, {file_, line_}, at_top && is_dovecot_filter(kind), true, {}};
+    const auto outer = this->kind();
+    if (sections_.size() >= kMaxSectionDepth) report("sections are nested too deep");
+    if (inside_known) {
+      const auto objection = objection_to_section(kind, name, outer);
+      if (!objection.empty()) report(objection);
+      section.is_known = is_known_section(kind, at_top ? std::string_view() : outer);
+      if (!section.is_known) {
+        const auto nearest = nearest_section(kind);
+        warn("unknown section " + kind +
+             (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
       }
-      return;
-    }
-    Cursor in{line};
-    if (in.consume("!include_try") || in.consume("!include")) {
-      const bool may_fail = line.starts_with("!include_try");
-      include(ascii::trim(in.rest()), may_fail);
-      return;
-    }
-    const auto key =
-        in.take_while([](char c) { return !ascii::is_space(c) && c != '=' && c != '{'; });
-    in.take_while(ascii::is_wsp);
-    if (key.empty()) {
-      report("no setting name: " + std::string(line));
-    } else if (in.consume('=')) {
-      assign(key, ascii::trim(in.rest()));
-    } else if (line.ends_with('{')) {
-      open_section(key, ascii::trim(in.rest().substr(0, in.rest().size() - 1)));
-    } else if (line.ends_with('}') && line.find('{') != std::string_view::npos) {
-      report("a section's '}' must stand on a line of its own");
     } else {
-      report("expected '=' or '{' after the name: " + std::string(line));
+      section.is_known = false;
     }
+    section.path = path() + kind + "/";
+    if (!has_free_names(kind)) section.path += own_name(kind, name) + "/";
+    const bool is_list = kind == "passdb" || kind == "userdb";
+    if (is_list && !name.empty() && !named_.insert(section.path).second) {
+      report(kind + " " + name + " is there already");
+    }
+    sections_.push_back(std::move(section));
   }
 
-  void open_section(std::string_view kind, std::string_view name) {
-    if (sections_.size() >= kMaxSectionDepth) {
-      report("sections are nested too deep");
-    }
+  std::string own_name(const std::string& kind, const std::string& name) {
+    if (!name.empty()) return escape_name(name);
+    if (kind == "protocol") return {};
     auto& counts = sections_.empty() ? unnamed_ : sections_.back().unnamed;
-    auto own = unquote(name);
-    if (own.empty()) own = std::to_string(++counts[std::string(kind)]);
-    auto whole = path() + std::string(kind) + "/" + escape_name(own) + "/";
-    sections_.push_back({std::move(whole), {file_, line_}, {}});
+    return std::to_string(++counts[kind]);
   }
 
-  void assign(std::string_view key, std::string_view text) {
-    const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
-                        text.back() == text.front();
-    std::string value = quoted || text.starts_with('<') ? unquote(text) : substitute(text);
-    auto name = path() + std::string(key);
-    values_[name] = value;
+  void assign(DovecotLine line) {
+    if (!sections_.empty() && !sections_.back().is_known) return;
+    const bool expands = line.form == DovecotLine::Form::Setting &&
+                         (sections_.empty() || sections_.back().is_filter) && is_text(line.key);
+    std::string value = expands ? substitute(line.value) : std::move(line.value);
+    auto name = path() + line.key;
+    if (sections_.empty() || sections_.back().is_filter) {
+      values_[name] = {value, line.form == DovecotLine::Form::FileValue};
+    }
     reading_.assignments.push_back(
         {Space::Dovecot, Grammar::Dovecot, std::move(name), std::move(value), {file_, line_}});
   }
 
-  static std::string unquote(std::string_view text) {
-    if (text.size() < 2 || text.back() != text.front()) return std::string(text);
-    if (text.front() == '\'') return std::string(text.substr(1, text.size() - 2));
-    if (text.front() != '"') return std::string(text);
-    std::string out;
-    Cursor in{text.substr(1, text.size() - 2)};
-    while (!in.at_end()) {
-      if (in.peek_is('\\') && in.rest().size() > 1) in.skip(1);
-      out += in.next();
-    }
-    return out;
-  }
-
-  // $name at the start of a word is the value it has here: in this section, an outer one, or
-  // Dovecot's default.
+  // A word $name is the value that it has here: in this filter, an outer one, or by default. Other
+  // words stay as they are, unknown names too; one space is left between two.
   std::string substitute(std::string_view text) {
+    if (text.find('$') == std::string_view::npos) return std::string(text);
     std::string out;
-    Cursor in{text};
-    char before = ' ';
-    while (!in.at_end() && out.size() <= kMaxValueOctets) {
-      if (in.peek_is('$') && ascii::is_space(before)) {
-        const auto begin = in.position();
-        in.skip(1);
-        const auto name = in.take_while(is_name_octet);
-        if (const auto value = value_here(name)) {
-          out += *value;
-          before = 'x';
-          continue;
-        }
-        if (!name.empty()) {
-          report("unknown variable $" + std::string(name));
-          before = 'x';
-          continue;
-        }
-        in.rewind(begin);
+    bool is_first = true;
+    for (const auto word : ascii::words(text, " ")) {
+      if (!std::exchange(is_first, false)) out += ' ';
+      const auto value =
+          word.size() > 1 && word.front() == '$' ? value_here(word.substr(1)) : std::nullopt;
+      if (!value && word.size() > 1 && word.front() == '$') {
+        warn("unknown variable " + std::string(word) + " stays as it is");
       }
-      before = in.next();
-      out += before;
+      out += value ? *value : word;
+      if (out.size() > kMaxValueOctets) {
+        report("value is too long");
+        break;
+      }
     }
-    if (out.size() > kMaxValueOctets) report("value is too long");
     return out;
   }
 
   [[nodiscard]] std::optional<std::string> value_here(std::string_view name) const {
-    for (auto section = sections_.rbegin(); section != sections_.rend(); ++section) {
-      const auto found = values_.find(section->path + std::string(name));
-      if (found != values_.end()) return found->second;
+    if (!is_text(name)) return std::nullopt;
+    const auto get = [&](const std::string& prefix) -> const Value* {
+      const auto found = values_.find(prefix + std::string(name));
+      return found == values_.end() ? nullptr : &found->second;
+    };
+    const Value* value = nullptr;
+    for (auto section = sections_.rbegin(); section != sections_.rend() && value == nullptr;
+         ++section) {
+      value = get(section->path);
     }
-    const auto found = values_.find(std::string(name));
-    if (found != values_.end()) return found->second;
-    if (const auto* row = find_parameter(Space::Dovecot, name)) return std::string(row->fallback);
-    if (is_known(Space::Dovecot, name)) return std::string{};
-    return std::nullopt;
+    if (value == nullptr) value = get({});
+    if (value == nullptr) return default_here(name);
+    if (value->is_file) return std::nullopt;
+    return value->text;
   }
 
-  void include(std::string_view pattern, bool may_fail) {
-    if (pattern.empty()) return report("!include without a file name");
+  void include(const std::string& name, bool may_fail) {
+    if (name.empty()) return warn("!include without a file name");
     if (open_files_.size() >= kMaxIncludeDepth) return report("files are included too deep");
-    const auto name = unquote(pattern);
-    const auto whole = name.starts_with('/') ? name : directory_of(file_) + name;
-    for (const auto& file : expand_glob(whole)) {
-      const bool is_pattern = file != whole;
-      if (!read(file) && !may_fail && !is_pattern) report("cannot read included file " + file);
+    const auto pattern = name.starts_with('/') ? name : directory_of(file_) + name;
+    if (pattern.find_first_of("*?[{") == std::string::npos) {
+      if (read(pattern)) return;
+      reading_.files.push_back(pattern);  // it may appear
+      if (!may_fail) report("cannot read included file " + pattern);
+      return;
+    }
+    const auto files = expand_glob(pattern);
+    reading_.files.push_back(directory_of(pattern));  // files may join it
+    if (files.empty() && !may_fail) report("no file matches " + pattern);
+    for (const auto& file : files) {
+      const auto status = sys::stat(file);
+      if (status && S_ISDIR(status->st_mode)) continue;
+      if (!read(file) && !may_fail) report("cannot read included file " + file);
     }
   }
 
-  // The files of a pattern in order; the pattern itself where it holds no wildcard.
   static std::vector<std::string> expand_glob(const std::string& pattern) {
-    if (pattern.find_first_of("*?[") == std::string::npos) return {pattern};
     std::vector<std::string> files;
     glob_t found{};
     if (::glob(pattern.c_str(), GLOB_BRACE, nullptr, &found) == 0) {
@@ -261,13 +280,21 @@ class Parser {
     return files;
   }
 
+  struct Value {
+    std::string text;
+    bool is_file = false;
+  };
+
   Reading& reading_;
   std::string file_;
   std::size_t line_ = 0;
+  std::size_t outer_sections_ = 0;  // open where this file began
   std::vector<Section> sections_;
   std::map<std::string, std::size_t> unnamed_;
-  std::map<std::string, std::string> values_;
+  std::set<std::string> named_;  // passdb and userdb sections with a name
+  std::map<std::string, Value> values_;
   std::vector<std::string> open_files_;
+  std::optional<std::string> unopened_;  // a line that lacks its '{'
 };
 
 }  // namespace

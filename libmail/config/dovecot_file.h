@@ -1,17 +1,19 @@
-// Grammar of Dovecot 2.3's dovecot.conf.
+// Grammar of Dovecot 2.3's dovecot.conf; its lines: dovecot_line.h.
 //
-//   key = value            # after white space a comment, except inside quotes
-//   key = "quoted value"   or 'quoted'; \" and \\ inside double quotes
+//   key = value            # a comment; a '#' inside quotation marks is none
+//   key = "quoted value"   or 'quoted'; \" and \\ inside
 //   key = <FILE            kept as it is: whoever uses the value reads the file
-//   key = $other more      the value that `other` has at this point of the file
-//   section { ... }   section name { ... }   section "quoted name" { ... }
+//   key = $other more      the value that `other` has at this point, where it is a word of its own;
+//                          in top-level settings and in filters only, and of such alone
+//   section { ... }   section name { ... }   section "quoted name" { ... }    one per line
 //   !include PATTERN   !include_try PATTERN   globs; relative to the including file's directory
 //   a line that ends in a backslash goes on in the next one
 //
 // A setting inside sections is named by its path: `namespace inbox { mailbox Sent { auto = no } }`
 // is namespace/inbox/mailbox/Sent/auto. A section without a name gets its ordinal as name
-// (passdb/1, passdb/2), because their order has a meaning; '/' inside a name is written "\s". Not
-// supported: $ENV:NAME, %-variables in file names.
+// (passdb/1, passdb/2), because their order has a meaning; plugin and dict have one each
+// (plugin/quota). '/' inside a name is written "\s". The filters protocol, local, local_name and
+// remote are sections like the others here; filter.h says when they hold.
 #pragma once
 
 #include <string>

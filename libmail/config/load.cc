@@ -10,6 +10,7 @@
 #include "libmail/config/expand.h"
 #include "libmail/config/loader.h"
 #include "libmail/config/postfix_file.h"
+#include "libmail/config/without_effect.h"
 #include "libmail/table/logical_lines.h"
 #include "libmail/table/table.h"
 #include "libmail/tls/versions.h"
@@ -103,6 +104,7 @@ class Loader {
     find_unknown();
     for (const auto& [key, setting] : config_.settings_) check(setting);
     check_defaults();
+    if (reading_.mistakes.empty()) tell_unused();
     if (!reading_.mistakes.empty()) {
       // All there is to say at once.
       for (auto& warning : reading_.warnings) {
@@ -191,7 +193,6 @@ class Loader {
     }
     for (const auto& [key, setting] : config_.settings_) {
       if (is_known(setting.space, setting.name) || user_defined.contains(setting.name)) {
-        warn_of_filters(setting);
         continue;
       }
       // In a file of Dovecot's only Dovecot's names help; in a main.cf both may be meant.
@@ -203,23 +204,14 @@ class Loader {
     }
   }
 
-  void warn_of_filters(const Assignment& setting) {
-    if (setting.space != Space::Dovecot) return;
-    for (const std::string_view filter : {"local/", "remote/", "local_name/"}) {
-      if (is_certificate_of_name(setting.name)) continue;
-      if (setting.name.starts_with(filter)) {
-        warn(setting.origin, "sections `" + std::string(filter.substr(0, filter.size() - 1)) +
-                                 "` are not applied: " + setting.name);
-      }
+  // One line for all that nothing obeys.
+  void tell_unused() {
+    std::vector<const Assignment*> unused;
+    for (const auto& [key, setting] : config_.settings_) {
+      if (is_without_effect(setting)) unused.push_back(&setting);
     }
-  }
-
-  // local_name/HOST/ssl_cert and its like (bindings_tls.cc).
-  static bool is_certificate_of_name(std::string_view name) {
-    if (!name.starts_with("local_name/")) return false;
-    const auto last = name.substr(name.rfind('/') + 1);
-    return last == "ssl_cert" || last == "ssl_key" || last == "ssl_alt_cert" ||
-           last == "ssl_alt_key";
+    const auto text = tell_without_effect(unused);
+    if (text) warn({unused.front()->origin.file, 0}, *text);
   }
 
   void check(const Assignment& setting) {

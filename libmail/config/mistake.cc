@@ -13,7 +13,7 @@ std::vector<std::string> render(const Mistakes& mistakes) {
   std::vector<std::string> lines;
   lines.reserve(mistakes.size());
   for (const auto& mistake : mistakes) {
-    lines.push_back(to_string(mistake.origin) + ": " + log::escape(mistake.text, 1000));
+    lines.push_back(to_string(mistake.origin) + ": " + log::escape(mistake.text, 4000));
   }
   return lines;
 }

@@ -39,6 +39,7 @@ struct Parameter {
   Type type;
   std::string_view fallback;  // default; Postfix's may refer to other parameters
   std::string_view extra;
+  bool is_used = true;  // false: read and checked, but nothing obeys it (yet)
 };
 
 // All four sorted by name, so that a look-up is a binary search.

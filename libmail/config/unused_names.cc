@@ -278,7 +278,7 @@ constexpr auto kDovecotNames = std::to_array<std::string_view>({
     "login_proxy_max_reconnects", "login_proxy_notify_path", "login_proxy_rawlog_dir",
     "login_proxy_timeout", "login_source_ips", "mail_always_cache_fields",
     "mail_attachment_detection_options", "mail_attachment_dir", "mail_attachment_fs",
-    "mail_attachment_hash", "mail_attachment_min_size", "mail_attribute_dict", "mail_cache_fields",
+    "mail_attachment_hash", "mail_attachment_min_size", "mail_attribute_dict", "mail_cache_fields", "mail_cache_min_mail_count",
     "mail_debug", "mail_full_filesystem_access", "mail_log_events", "mail_log_fields",
     "mail_log_prefix", "mail_max_lock_timeout", "mail_never_cache_fields", "mail_nfs_index",
     "mail_nfs_storage", "mail_plugin_dir", "mail_plugins", "mail_prefetch_count",

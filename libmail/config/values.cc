@@ -42,19 +42,27 @@ constexpr std::uint64_t kDay = 24 * kHour;
 constexpr std::uint64_t kWeek = 7 * kDay;
 constexpr auto kPostfixUnits =
     std::to_array<Unit>({{"s", kSecond}, {"m", kMinute}, {"h", kHour}, {"d", kDay}, {"w", kWeek}});
-constexpr auto kDovecotUnits = std::to_array<Unit>(
-    {{"ms", 1},      {"msec", 1},      {"msecs", 1},      {"millisecs", 1},    {"milliseconds", 1},
-     {"s", kSecond}, {"sec", kSecond}, {"secs", kSecond}, {"second", kSecond}, {"seconds", kSecond},
-     {"m", kMinute}, {"min", kMinute}, {"mins", kMinute}, {"minute", kMinute}, {"minutes", kMinute},
-     {"h", kHour},   {"hour", kHour},  {"hours", kHour},  {"d", kDay},         {"day", kDay},
-     {"days", kDay}, {"w", kWeek},     {"week", kWeek},   {"weeks", kWeek}});
+// Dovecot takes any beginning of these: 5 m, 5 min, 5 minut. The first that fits is meant.
+constexpr auto kDovecotUnits = std::to_array<Unit>({{"secs", kSecond},
+                                                    {"seconds", kSecond},
+                                                    {"mins", kMinute},
+                                                    {"minutes", kMinute},
+                                                    {"hours", kHour},
+                                                    {"days", kDay},
+                                                    {"weeks", kWeek},
+                                                    {"msecs", 1},
+                                                    {"milliseconds", 1}});
 
-template <class Units>
-const Unit* find_unit(const Units& units, std::string_view name) {
-  for (const auto& unit : units) {
-    if (ascii::iequals(unit.name, name)) return &unit;
+const Unit* find_unit(Space space, std::string_view name) {
+  if (name.empty()) return nullptr;
+  if (space == Space::Postfix) {
+    const auto* unit = std::ranges::find_if(
+        kPostfixUnits, [&](const Unit& one) { return ascii::iequals(one.name, name); });
+    return unit == kPostfixUnits.end() ? nullptr : unit;
   }
-  return nullptr;
+  const auto* unit = std::ranges::find_if(
+      kDovecotUnits, [&](const Unit& one) { return ascii::istarts_with(one.name, name); });
+  return unit == kDovecotUnits.end() ? nullptr : unit;
 }
 
 Result<std::uint64_t> multiply(std::uint64_t count, std::uint64_t factor, std::string_view text) {
@@ -120,7 +128,11 @@ Result<std::uint64_t> parse_size(Space space, std::string_view text) {
   if (space == Space::Dovecot && text == "unlimited") return kUnlimited;
   auto [digits, unit] = split_quantity(text);
   const auto count = ascii::to_number<std::uint64_t>(digits);
-  if (unit.size() == 2 && (unit[1] == 'B' || unit[1] == 'b')) unit.remove_suffix(1);
+  if (unit.size() > 1) {  // 1 kB, 1 KiB
+    const auto rest = unit.substr(1);
+    if (ascii::iequals(rest, "b") || ascii::iequals(rest, "i") || ascii::iequals(rest, "ib"))
+      unit = unit.substr(0, 1);
+  }
   constexpr std::string_view kUnits = "bkmgt";
   const auto power = unit.empty() ? 0 : kUnits.find(ascii::to_lower(unit.front()));
   if (!count || unit.size() > 1 || power == std::string_view::npos) {
@@ -135,8 +147,7 @@ Result<milliseconds> parse_duration(Space space, std::string_view text, std::str
   if (written.empty()) written = unit;
   const bool postfix = space == Space::Postfix;
   if (count == 0U && written.empty()) return milliseconds{0};
-  const auto* found =
-      postfix ? find_unit(kPostfixUnits, written) : find_unit(kDovecotUnits, written);
+  const auto* found = find_unit(space, written);
   if (!count || found == nullptr) {
     return fail(Errc::Config, std::string("expected a time such as ") +
                                   (postfix ? "10s, 5m, 2h, 5d or 1w" : "30 secs, 2 mins or 1 day") +

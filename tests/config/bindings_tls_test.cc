@@ -130,8 +130,8 @@ TEST(TlsBindings, NamesOfSectionsAndMapsAreOneList) {
   EXPECT_THAT(warnings,
               ElementsAre("main.cf:1: tls_server_sni_maps: pcre:/none: not used; only tables with "
                           "a text file are (texthash:, hash:, ...)",
-                          "dovecot.conf:6: sections `local_name` are not applied: "
-                          "local_name/nothing.test/ssl_min_protocol"));
+                          "dovecot.conf: no effect here: local_name nothing.test { "
+                          "ssl_min_protocol }"));
   ::unlink(name);
 }
 

@@ -257,7 +257,9 @@ mbox_write_locks = fcntl \
    dotlock
 )");
   ASSERT_TRUE(loaded) << mistakes(loaded).front();
-  EXPECT_EQ(warnings(loaded), Strings{});
+  EXPECT_EQ(warnings(loaded),
+            Strings{"dovecot.conf: no effect here: login_greeting, mail_max_userip_connections, "
+                    "mail_plugins, service imap-login { inet_listener }"});
   EXPECT_EQ(loaded->sections("passdb"), (Strings{"1", "2"}));
   EXPECT_EQ(loaded->sections("namespace/inbox/mailbox"), (Strings{"Drafts", "Sent Messages"}));
   const auto dovecot = loaded->dovecot();
@@ -319,15 +321,118 @@ TEST(Load, DamagedHandOver) {
 }
 
 TEST(Load, DovecotMistakes) {
+  EXPECT_EQ(mistakes(load_dovecot("foo bar\n}\nnamespace inbox {\n = x\n"
+                                  "protocols = imap $nothing\n")),
+            (Strings{"dovecot.conf:1: expected '=' or '{' after the name: foo bar",
+                     "dovecot.conf:2: '}' without a section to close",
+                     "dovecot.conf:3: section is not closed with '}': namespace/inbox/",
+                     "dovecot.conf:4: no setting name: = x",
+                     "dovecot.conf:5: warning: unknown parameter namespace/inbox/protocols; "
+                     "did you mean protocols?"}));
+}
+
+// Mistakes of sections, each told once, and what stands around them still read.
+TEST(Load, DovecotSectionMistakes) {
+  struct Case {
+    const char* text;
+    Strings wanted;
+  };
+  for (const auto& one : std::vector<Case>{
+           {"service imap-login\n{\n  process_limit = 2\n}\nssl = maybe\n",
+            {"d:1: '{' must stand on the line of the section's name: service imap-login",
+             "d:5: ssl: \"maybe\" is none of: yes, no, required"}},
+           {"service x { inet_listener y { port = 0 } }\n",
+            {"d:1: a section's '{' ends its line; what follows goes on lines of its own"}},
+           {"protocol imap {\n  protocol pop3 {\n  }\n}\n",
+            {"d:2: protocol { protocol { } } is not allowed"}},
+           {"protocol imap {\n  local 10.0.0.0/8 {\n  }\n}\n",
+            {"d:2: protocol { local { } } is not allowed; write local { protocol { } }"}},
+           {"namespace inbox {\n  protocol imap {\n  }\n}\n",
+            {"d:2: unknown section namespace { protocol { } }"}},
+           {"remote somewhere {\n}\n",
+            {"d:1: remote: expected an address or ADDRESS/BITS, not \"somewhere\""}},
+           {"local {\n}\n", {"d:1: local { } needs an address or ADDRESS/BITS"}},
+           {"passdb a {\n}\npassdb a {\n}\n", {"d:3: passdb a is there already"}},
+           {"!include /nonexistent/*.conf\n!include /nonexistent/file\n",
+            {"d:1: no file matches /nonexistent/*.conf",
+             "d:2: cannot read included file /nonexistent/file"}},
+       }) {
+    EXPECT_EQ(mistakes(load_text({{{Grammar::Dovecot, "d"}, one.text}}, kHost)), one.wanted)
+        << one.text;
+  }
   EXPECT_EQ(
-      mistakes(load_dovecot("foo bar\n}\nnamespace inbox {\n = x\n"
-                            "protocols = imap $nothing\n")),
-      (Strings{"dovecot.conf:1: expected '=' or '{' after the name: foo bar",
-               "dovecot.conf:2: '}' without a section to close",
-               "dovecot.conf:3: section is not closed with '}': namespace/inbox/",
-               "dovecot.conf:4: no setting name: = x", "dovecot.conf:5: unknown variable $nothing",
-               "dovecot.conf:5: warning: unknown parameter namespace/inbox/protocols; "
-               "did you mean protocols?"}));
+      warnings(load_dovecot("namespce inbox {\n  inbox = yes\n  mailbox x {\n  }\n}\n"
+                            "inet_listener x {\n  port = 3\n}\n")),
+      (Strings{"dovecot.conf:1: unknown section namespce; did you mean namespace?",
+               "dovecot.conf:6: unknown section inet_listener; did you mean inet_listener?"}));
+}
+
+// Dovecot expands $name at the top level and in filters, as a word of its own, and only text.
+TEST(Load, DovecotVariables) {
+  const auto loaded = load_dovecot(
+      "mail_home = a\nmail_home = $mail_home b\nhostname = x$mail_home $mail_home. $ssl $\n"
+      "login_greeting = \"$mail_home\"\nprotocol imap {\n  mail_home = $mail_home c\n"
+      "  hostname = $mail_home\n}\nnamespace inbox {\n  prefix = $mail_home\n}\n"
+      "plugin {\n  quota = $mail_home\n}\nplugin {\n  quota = z\n}\n"
+      "protocols = $protocols imap\n");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  EXPECT_EQ(loaded->dovecot().get_string("mail_home"), "a b");
+  EXPECT_EQ(loaded->dovecot().get_string("hostname"), "x$mail_home $mail_home. $ssl $");
+  EXPECT_EQ(loaded->dovecot().get_string("login_greeting"), "$mail_home");
+  EXPECT_EQ(loaded->dovecot("imap").get_string("hostname"), "a b c");
+  EXPECT_EQ(loaded->dovecot().get_string("namespace/inbox/prefix"), "$mail_home");
+  EXPECT_EQ(loaded->dovecot().get_list("protocols"), Strings{"imap"});
+  EXPECT_EQ(warnings(loaded).back(), "dovecot.conf:3: unknown variable $ssl stays as it is");
+}
+
+TEST(Load, DovecotFilters) {
+  const auto loaded = load_dovecot(
+      "protocol !imap {\n  ssl = no\n}\nprotocol pop3 {\n  ssl = required\n}\nssl = yes\n"
+      "local 10.0.0.0/8 {\n  ssl = no\n  protocol imap {\n    ssl = required\n  }\n}\n"
+      "local 10.1.2.3/16 {\n  mail_location = maildir:~/a\n}\n"
+      "remote \"192.0.2.1 2001:db8::/32\" {\n  ssl = no\n  mail_location = maildir:~/b\n}\n");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  const auto ssl = [&](const Connection& connection) {
+    return loaded->dovecot(connection).get_string("ssl");
+  };
+  EXPECT_EQ(ssl({}), "yes");
+  EXPECT_EQ(ssl({"imap", "", "", ""}), "yes");
+  EXPECT_EQ(ssl({"pop3", "", "", ""}), "no");  // of equal filters the first
+  EXPECT_EQ(ssl({"pop3", "10.0.0.1", "", ""}), "no");
+  EXPECT_EQ(ssl({"imap", "10.0.0.1", "", ""}), "required");
+  EXPECT_EQ(ssl({"imap", "11.0.0.1", "2001:db8::7", ""}), "no");
+  EXPECT_EQ(ssl({"imap", "11.0.0.1", "192.0.2.2", ""}), "yes");
+  const auto location = [&](const char* local, const char* remote) {
+    return loaded->dovecot({"imap", local, remote, ""}).get_string("mail_location");
+  };
+  EXPECT_EQ(location("10.1.9.9", "192.0.2.1"), "maildir:~/a");  // local before remote
+  EXPECT_EQ(location("10.2.9.9", "192.0.2.1"), "maildir:~/b");
+  EXPECT_EQ(location("10.2.9.9", ""), "");
+  EXPECT_TRUE(loaded->depends_on_address());
+  EXPECT_EQ(mask_network("10.1.2.3/16"), "10.1.0.0/16");
+  EXPECT_EQ(mask_network("2001:db8::1/33"), "2001:db8::/33");
+  EXPECT_EQ(mask_network("10.1.2.3"), "10.1.2.3");
+}
+
+TEST(Load, WhatHasNoEffectIsNamedOnce) {
+  const auto loaded = load_dovecot(
+      "mail_plugins = quota\nprotocol imap {\n  mail_plugins = $mail_plugins imap_quota\n}\n"
+      "plugin {\n  quota = maildir:User quota\n  sieve = ~/.sieve\n}\n"
+      "service lmtp {\n  unix_listener /var/spool/postfix/private/lmtp {\n    mode = 0600\n"
+      "    user = postfix\n  }\n}\nimap_max_line_length = 64 k\nprotocols = lmtp imap pop3\n"
+      "metric x {\n  filter = event=imap*\n}\ndict {\n  quota = file:/x\n}\n"
+      "local_name a.example {\n  ssl_cert = </x\n  ssl = no\n  protocol imap {\n"
+      "    ssl_cert = </y\n  }\n}\n");
+  EXPECT_EQ(warnings(loaded),
+            Strings{"dovecot.conf: no effect here: mail_plugins, dict { quota }, local_name "
+                    "a.example { ssl }, local_name a.example protocol imap { ssl_cert }, metric x "
+                    "{ filter }, plugin { quota, sieve }, service lmtp { unix_listener }"});
+  bool printed = false;
+  for (const auto& line : loaded->print()) {
+    printed = printed ||
+              line == "plugin/sieve = ~/.sieve  # dovecot.conf:7; default empty; no effect here";
+  }
+  EXPECT_TRUE(printed);
 }
 
 class LoadFiles : public ::testing::Test {
@@ -352,7 +457,7 @@ TEST_F(LoadFiles, IncludesAndListFiles) {
   const auto list = write("list", "# ours\none.example,\n two.example\n" + inner + "\n");
   const auto dovecot = write("dovecot.conf",
                              "!include conf.d/*.conf\n!include_try local.conf\n"
-                             "!include conf.d/nothing-*.conf\n");
+                             "!include_try conf.d/nothing-*.conf\n");
   const auto postfix = write("main.cf", "relay_domains = " + list + ", last.example\n");
   const auto loaded = load({postfix, dovecot});
   ASSERT_TRUE(loaded) << mistakes(loaded).front();
@@ -361,7 +466,7 @@ TEST_F(LoadFiles, IncludesAndListFiles) {
   EXPECT_EQ(
       loaded->postfix().get_list("relay_domains"),
       (Strings{"one.example", "two.example", "three.example", "!four.example", "last.example"}));
-  EXPECT_EQ(loaded->files().size(), 6U);
+  EXPECT_EQ(loaded->files().size(), 9U);  // with conf.d (twice) and local.conf, should it appear
 
   const auto loop = write("loop.conf", "!include loop.conf\n!include missing.conf\n");
   const auto broken = load({loop});
