@@ -22,7 +22,11 @@ login::Settings login_settings(const config::Configuration& config, const std::s
 
 // What the session runs by: the monitor's configuration. From here on the process may do what a
 // session needs and reach the user's mail, and nothing else (libmail/confine).
-Result<config::Configuration> begin_session(const login::HandOver& record);
+Result<config::Configuration> begin_session(const login::HandOver& record,
+                                            const std::string& protocol);
+
+// Which of Dovecot's filters hold for it.
+config::Connection connection_of(const login::HandOver& record, const std::string& protocol);
 
 // Runs the server (or --check, --print-config); the exit status.
 Result<int> run_login_program(const LoginProgramOptions& options, const login::Protocol& protocol);

@@ -1,15 +1,25 @@
 #include <algorithm>
+#include <memory>
+#include <optional>
 
 #include "cmd/common/login_program.h"
-#include "cmd/common/routes.h"
-#include "libmail/auth/password_file.h"
+#include "libmail/auth/account_list.h"
 #include "libmail/base/ascii.h"
 #include "libmail/config/bindings.h"
 
 namespace mail::cmd {
+namespace {
 
-login::Settings login_settings(const config::Configuration& config, const std::string& protocol) {
-  const auto dovecot = config.dovecot(protocol);
+// Dovecot takes 10.1.2.3/8 for 10.0.0.0/8.
+std::string masked(const std::vector<std::string>& networks) {
+  std::string text;
+  for (const auto& network : networks) text += config::mask_network(network) + ' ';
+  return text;
+}
+
+login::Settings settings_for(const config::Configuration& config,
+                             const config::Connection& connection) {
+  const auto dovecot = config.dovecot(connection);
   const auto postfix = config.postfix();
   login::Settings settings;
   settings.disable_plaintext_auth = dovecot.get_bool("disable_plaintext_auth");
@@ -17,33 +27,50 @@ login::Settings login_settings(const config::Configuration& config, const std::s
   settings.ssl = ssl == "no"         ? login::Settings::Ssl::No
                  : ssl == "required" ? login::Settings::Ssl::Required
                                      : login::Settings::Ssl::Yes;
-  settings.trusted_networks = dovecot.get_string("login_trusted_networks");
+  settings.trusted_networks = masked(dovecot.get_list("login_trusted_networks"));
   settings.refuse_outside = postfix.get_string("login_networks_outside") != "allow";
   settings.first_valid_uid = static_cast<unsigned>(dovecot.get_integer("first_valid_uid"));
-  settings.passwd_file = postfix.get_string("passwd_file");
+  settings.last_valid_uid = static_cast<unsigned>(dovecot.get_integer("last_valid_uid"));
+  settings.first_valid_gid = static_cast<unsigned>(dovecot.get_integer("first_valid_gid"));
+  settings.last_valid_gid = static_cast<unsigned>(dovecot.get_integer("last_valid_gid"));
+  settings.accounts = config::account_bindings(config).settings;
   const auto mechanisms = dovecot.get_list("auth_mechanisms");
   // Once for all connections: who edits the file is noticed as with any other (settings.files).
   settings.offer_scram =
       std::any_of(mechanisms.begin(), mechanisms.end(),
                   [](const auto& name) { return ascii::iequals(name, "SCRAM-SHA-256"); }) &&
-      !settings.passwd_file.empty() && auth::PasswordFile(settings.passwd_file, {}).can_scram();
-  settings.secret_file = postfix.get_string("tubepost_state_directory") + "/auth-secret";
+      auth::AccountList(settings.accounts).can_scram();
   settings.counters_file = postfix.get_string("tubepost_run_directory") + "/auth";
   settings.max_userip_connections =
       static_cast<unsigned>(dovecot.get_integer("mail_max_userip_connections"));
   settings.live_file = postfix.get_string("tubepost_run_directory") + "/live";
   settings.auth_failure_delay = std::chrono::duration_cast<std::chrono::milliseconds>(
       dovecot.get_duration("auth_failure_delay"));
-  settings.tls_settings = config::login_tls_settings(config, protocol);
-  settings.domains = login_names(config).domains;
+  settings.tls_settings = config::login_tls_settings(config, connection);
   settings.empty_directory = postfix.get_string("tubepost_state_directory") + "/empty";
-  if (protocol != "smtp")
-    settings.configuration = config.serialize();  // its sessions are no others
+  // smtp's sessions are no processes of their own.
+  if (connection.protocol != "smtp") settings.configuration = config.serialize();
   settings.files = config.files();
-  if (!settings.passwd_file.empty()) settings.files.push_back(settings.passwd_file);
+  for (const auto& passdb : settings.accounts.passdbs) {
+    if (!passdb.path.empty()) settings.files.push_back(passdb.path);
+  }
   for (auto& file : tls::watched_files(settings.tls_settings)) {
     settings.files.push_back(std::move(file));
   }
+  return settings;
+}
+
+}  // namespace
+
+login::Settings login_settings(const config::Configuration& config, const std::string& protocol) {
+  auto settings = settings_for(config, {protocol, {}, {}, {}});
+  if (!config.depends_on_address()) return settings;
+  const auto own = std::make_shared<const config::Configuration>(config);
+  settings.for_peer = [own, protocol](const net::Peer& peer) -> std::optional<login::Settings> {
+    const config::Connection connection{protocol, peer.local_address, peer.address, {}};
+    if (!own->depends_on_address(connection)) return std::nullopt;
+    return settings_for(*own, connection);
+  };
   return settings;
 }
 

@@ -1,8 +1,8 @@
 #include "cmd/common/routes.h"
 
 #include "libmail/alias/map.h"
-#include "libmail/auth/password_file.h"
-#include "libmail/auth/system_accounts.h"
+#include "libmail/auth/account_list.h"
+#include "libmail/config/bindings.h"
 
 namespace mail::cmd {
 namespace {
@@ -28,9 +28,7 @@ queue::Settings queue_settings(const config::Configuration& config) {
 }
 
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config) {
-  const std::string file = config.postfix().get_string("passwd_file");
-  if (file.empty()) return std::make_unique<auth::SystemAccounts>(login_names(config));
-  return std::make_unique<auth::PasswordFile>(file, login_names(config));
+  return std::make_unique<auth::AccountList>(config::account_bindings(config).settings);
 }
 
 policy::Settings policy_settings(const config::Configuration& config) {

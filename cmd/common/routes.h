@@ -16,8 +16,7 @@
 namespace mail::cmd {
 
 // Domains after '@' that are ours in a login name (finding 7).
-auth::LoginNames login_names(const config::Configuration& config);
-// The password file where `passwd_file` names one, else the system's accounts.
+// The accounts that passwd_file or userdb sections name, else the system's.
 std::unique_ptr<auth::Accounts> open_accounts(const config::Configuration& config);
 
 policy::Settings policy_settings(const config::Configuration& config);

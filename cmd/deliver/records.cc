@@ -43,7 +43,7 @@ Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings,
 local::Settings local_settings(const config::Configuration& config) {
   const auto postfix = config.postfix();
   local::Settings settings;
-  settings.mail = config::store_settings(config);
+  settings.mail = config::store_settings(config, {"lda", {}, {}, {}});
   settings.mailbox_size_limit = postfix.get_size("mailbox_size_limit");
   settings.queue_minfree = postfix.get_size("queue_minfree");
   settings.state_directory = postfix.get_string("tubepost_state_directory") + "/state";
@@ -65,7 +65,6 @@ local::Settings local_settings(const config::Configuration& config) {
   settings.socket = postfix.get_string("deliver_socket");
   settings.myhostname = postfix.get_string("myhostname");
   settings.myorigin = postfix.get_string("myorigin");
-  settings.passwd_file = postfix.get_string("passwd_file");
   settings.message_size_limit = postfix.get_size("message_size_limit");
   return settings;
 }
@@ -73,7 +72,7 @@ local::Settings local_settings(const config::Configuration& config) {
 Records::Records(const config::Configuration& config)
     : config_(config), accounts_(open_accounts(config)) {
   world_.recipient.settings = local_settings(config);
-  world_.recipient.open_mailbox = [settings = config::store_settings(config)](
+  world_.recipient.open_mailbox = [settings = config::store_settings(config, {"lda", {}, {}, {}})](
                                       const auth::Identity& identity, const local::Place& place,
                                       std::chrono::milliseconds lock_timeout) {
     return open_inbox(settings, identity, place, lock_timeout);
@@ -84,8 +83,8 @@ Records::Records(const config::Configuration& config)
     return routes && (*routes)->policy().is_local_domain(domain).value_or(false);
   };
   world_.find_account = [this](std::string_view name) { return accounts_->find(name); };
-  world_.mail_directories = [settings =
-                                 config::store_settings(config)](const auth::Identity& identity) {
+  world_.mail_directories = [settings = config::store_settings(config, {"lda", {}, {}, {}})](
+                                const auth::Identity& identity) {
     return store::mail_directories(settings, identity);
   };
   world_.permit = [this](const alias::EndPoint& end_point) { return permit(end_point); };

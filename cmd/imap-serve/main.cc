@@ -1,5 +1,10 @@
 // imap-serve: read mail in place by IMAP (RFC 3501). One connection on descriptors 0 and 1, or
 // accepting.
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
 #include "cmd/common/cli.h"
 #include "cmd/common/login_program.h"
 #include "cmd/common/program.h"
@@ -9,6 +14,8 @@
 #include "libmail/imap/session.h"
 #include "libmail/net/serve.h"
 #include "libmail/store/factory/open.h"
+#include "libmail/store/location.h"
+#include "libmail/store/namespaced.h"
 
 namespace mail::cmd {
 namespace {
@@ -76,12 +83,60 @@ Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext&
   return outcome;
 }
 
+imap::SessionSettings imap_settings(const config::Configuration& config,
+                                    const config::Connection& connection) {
+  const auto dovecot = config.dovecot(connection);
+  const auto seconds = [&](const char* name) {
+    return std::chrono::ceil<std::chrono::seconds>(dovecot.get_duration(name));
+  };
+  imap::SessionSettings settings;
+  settings.idle_notify = seconds("imap_idle_notify_interval");
+  settings.idle_look = std::max(seconds("mailbox_idle_check_interval"), settings.idle_poll);
+  settings.special_use = config::namespace_bindings(config).special_use;
+  return settings;
+}
+
+// Mailboxes that `auto` makes; one that cannot be made is no reason to serve nothing.
+void make_mailboxes(store::MailStore& mail_store, const config::NamespaceBindings& names,
+                    const auth::Identity& identity) {
+  for (const auto& mailbox : names.made) {
+    auto made = mail_store.create(mailbox.name);
+    if (!made && made.error().code == Errc::Exists) continue;
+    if (made && mailbox.subscribed) made = mail_store.subscribe(mailbox.name, true);
+    if (made) continue;
+    log::warning("imap(" + log::escape(identity.user) + "): mailbox " + log::escape(mailbox.name) +
+                 " cannot be made: " + made.error().log_text);
+  }
+}
+
+// The user's mailboxes under the names that Dovecot's namespace gives them.
+Result<std::unique_ptr<store::MailStore>> open_namespace(const config::Configuration& config,
+                                                         const store::Settings& where,
+                                                         const auth::Identity& identity,
+                                                         imap::SessionSettings& settings) {
+  auto mail_store = TRY(store::open_mail_store(where, identity));
+  const auto names = config::namespace_bindings(config);
+  if (!names.is_set) return mail_store;
+  const store::User user{identity.user, identity.home, identity.uid};
+  const auto located = TRY(store::locate_mail(where, user, identity.mail_location));
+  const bool is_maildir = located.location.format == store::Format::Maildir;
+  settings.separator = is_maildir ? '.' : '/';  // Dovecot's where none is set
+  if (!names.separator.empty()) settings.separator = names.separator.front();
+  settings.prefix = names.prefix;
+  mail_store = std::make_unique<store::NamespacedStore>(
+      std::move(mail_store), store::Namespace{settings.prefix, settings.separator});
+  make_mailboxes(*mail_store, names, identity);
+  return mail_store;
+}
+
 Result<void> serve_session(const config::Configuration& config, net::Transport& io,
                            const login::HandOver& record) {
   const SystemClock clock;
-  const auto mail_store =
-      TRY(store::open_mail_store(config::store_settings(config), record.identity));
-  imap::Session session(*mail_store, clock, {}, record.tag, record.unread);
+  const auto connection = connection_of(record, "imap");
+  auto settings = imap_settings(config, connection);
+  const auto mail_store = TRY(open_namespace(config, config::store_settings(config, connection),
+                                             record.identity, settings));
+  imap::Session session(*mail_store, clock, std::move(settings), record.tag, record.unread);
   Adapter adapter(session);
   auto served = net::serve(io, adapter);
   session.finish();  // folds the mailbox when the connection broke
@@ -108,7 +163,7 @@ int main(int argc, char** argv) {
     protocol.refused = "* BYE [NOPERM] Connections from your network are not taken\r\n";
     protocol.front = cmd::serve_front;
     protocol.session = [&](net::Transport& io, const login::HandOver& record) -> Result<void> {
-      const auto config = TRY(cmd::begin_session(record));
+      const auto config = TRY(cmd::begin_session(record, "imap"));
       return cmd::serve_session(config, io, record);
     };
     return cmd::run_login_program(options, protocol);

@@ -15,8 +15,9 @@
 namespace mail::cmd {
 namespace {
 
-pop3::Settings pop3_settings(const config::Configuration& config) {
-  const auto dovecot = config.dovecot("pop3");
+pop3::Settings pop3_settings(const config::Configuration& config,
+                             const config::Connection& connection) {
+  const auto dovecot = config.dovecot(connection);
   pop3::Settings settings;
   settings.uidl_format = dovecot.get_string("pop3_uidl_format");
   settings.no_flag_updates = dovecot.get_bool("pop3_no_flag_updates");
@@ -70,11 +71,12 @@ Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext&
 
 Result<void> serve_session(const config::Configuration& config, net::Transport& io,
                            const login::HandOver& record) {
-  const pop3::Settings settings = pop3_settings(config);
+  const pop3::Settings settings = pop3_settings(config, connection_of(record, "pop3"));
   const SystemClock clock;
   std::unique_ptr<store::MailStore> mail_store;
   const auto opened = [&]() -> Result<std::unique_ptr<pop3::Session>> {
-    mail_store = TRY(store::open_mail_store(config::store_settings(config), record.identity));
+    mail_store = TRY(store::open_mail_store(
+        config::store_settings(config, connection_of(record, "pop3")), record.identity));
     auto inbox = TRY(mail_store->open("INBOX"));
     return pop3::Session::open(settings, std::move(inbox), clock);
   }();
@@ -111,7 +113,7 @@ int main(int argc, char** argv) {
     protocol.refused = "-ERR [SYS/PERM] Connections from your network are not taken.\r\n";
     protocol.front = cmd::serve_front;
     protocol.session = [&](net::Transport& io, const login::HandOver& record) -> Result<void> {
-      const auto config = TRY(cmd::begin_session(record));
+      const auto config = TRY(cmd::begin_session(record, "pop3"));
       return cmd::serve_session(config, io, record);
     };
     return cmd::run_login_program(options, protocol);

@@ -20,7 +20,8 @@ struct Identity {
   gid_t gid = 0;
   std::string home;
   std::string
-      mail_location;  // overrides mail_location when not empty (password file's extra field)
+      mail_location;    // overrides mail_location when not empty (password file's extra field)
+  bool has_ids = true;  // false: uid and gid are still to be found (account_list.h)
 };
 
 struct Attempt {

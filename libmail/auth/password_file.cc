@@ -14,6 +14,7 @@
 #include "libmail/base/cursor.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/base/variables.h"
 
 namespace mail::auth {
 namespace {
@@ -32,10 +33,19 @@ Error unavailable(const Error& cause) {
 }
 
 void take_extra(PasswordEntry& entry, std::string_view extra) {
-  constexpr std::string_view kMail = "userdb_mail=";
+  auto& identity = entry.identity;
   for (const auto word : ascii::words(extra)) {
-    if (word.starts_with(kMail)) entry.identity.mail_location = word.substr(kMail.size());
-    if (word == "nologin" || word.starts_with("nologin=")) entry.may_log_in = false;
+    const auto equals = word.find('=');
+    const auto key = word.substr(0, equals);
+    const auto value =
+        equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
+    if (key == "userdb_mail") identity.mail_location = value;
+    if (key == "userdb_home") identity.home = value;
+    if (key == "userdb_uid") identity.uid = ascii::to_number<uid_t>(value).value_or(0);
+    if (key == "userdb_gid") identity.gid = ascii::to_number<gid_t>(value).value_or(0);
+    if (key == "userdb_uid") identity.has_ids = identity.uid != 0;
+    if (key == "nologin") entry.may_log_in = false;
+    if (key == "allow_nets") entry.allow_nets = value;
   }
 }
 
@@ -131,16 +141,19 @@ Result<PasswordEntry> parse_password_line(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (ascii::trim(line).empty() || line.starts_with('#')) return fail(Errc::NotFound, "no entry");
   const auto fields = ascii::split(line, ':');
-  if (fields.size() < 4) return fail(Errc::Syntax, "fewer than four fields");
   PasswordEntry entry;
   entry.identity.user = fields.at(0);
-  entry.stored_password = fields.at(1);
-  const auto uid = ascii::to_number<uid_t>(fields.at(2));
-  const auto gid = ascii::to_number<gid_t>(fields.at(3));
   if (entry.identity.user.empty()) return fail(Errc::Syntax, "no user name");
-  if (!uid || !gid) return fail(Errc::Syntax, "uid and gid must be numbers");
-  entry.identity.uid = *uid;
-  entry.identity.gid = *gid;
+  if (fields.size() > 1) entry.stored_password = fields.at(1);
+  const auto part = [&](std::size_t at) { return at < fields.size() ? fields.at(at) : ""; };
+  entry.identity.has_ids = !part(2).empty() || !part(3).empty();
+  if (entry.identity.has_ids) {
+    const auto uid = ascii::to_number<uid_t>(part(2));
+    const auto gid = ascii::to_number<gid_t>(part(3));
+    if (!uid || !gid) return fail(Errc::Syntax, "uid and gid must be numbers");
+    entry.identity.uid = *uid;
+    entry.identity.gid = *gid;
+  }
   if (fields.size() > 5) entry.identity.home = fields.at(5);
   if (fields.size() > kFieldsBeforeExtra) {
     // Extra fields hold colons themselves: userdb_mail=mbox:~/mail:INBOX=/var/mail/%u.
@@ -154,23 +167,69 @@ Result<PasswordEntry> parse_password_line(std::string_view line) {
   return entry;
 }
 
+Result<PasswordFile::Search> PasswordFile::search_for(std::string_view login_name) const {
+  Search search{names_.candidates(login_name), {}, path_};
+  const auto lookup = [](const std::string& account) {
+    return [&account](std::string_view name) { return variables::part_of_name(account, name); };
+  };
+  for (const auto& account : search.accounts) {
+    search.keys.push_back(format_.username_format.empty()
+                              ? account
+                              : TRY(variables::expand(format_.username_format, lookup(account))));
+  }
+  if (path_.find('%') == std::string::npos) return search;
+  // One file for each domain, say: the name must not lead to another.
+  const std::string first = search.accounts.empty() ? std::string() : search.accounts.front();
+  if (first.empty() || first.find('/') != std::string::npos || first.starts_with('.') ||
+      first.find("@.") != std::string::npos) {
+    search.path.clear();
+  } else {
+    search.path = TRY(variables::expand(path_, lookup(first)));
+  }
+  if (search.path.empty() || !sys::exists(search.path)) search = {{}, {}, "/dev/null"};
+  return search;
+}
+
+// The entry as that account's: its own name, the scheme of the file.
+void PasswordFile::adopt(PasswordEntry& entry, const Search& search) const {
+  const auto at = std::ranges::find(search.keys, entry.identity.user) - search.keys.begin();
+  if (!format_.username_format.empty()) {
+    entry.identity.user = search.accounts.at(static_cast<std::size_t>(at));
+  }
+  const auto& stored = entry.stored_password;
+  if (format_.scheme.empty() || is_locked(stored) || stored.starts_with('{')) return;
+  entry.stored_password.insert(0, "{" + format_.scheme + "}");
+}
+
+bool PasswordFile::may_log_in(const PasswordEntry& entry, std::string_view address) const {
+  if (!entry.may_log_in) return false;
+  if (entry.allow_nets.empty()) return true;
+  return format_.is_in_networks && format_.is_in_networks(entry.allow_nets, address);
+}
+
 Result<Identity> PasswordFile::verify(const Attempt& attempt) {
-  auto found = look_up(path_, names_.candidates(attempt.user));
+  const auto search = search_for(attempt.user);
+  if (!search) return fail(unavailable(search.error()));
+  auto found = look_up(search->path, search->keys);
   if (!found) return fail(unavailable(found.error()));
   const bool exists = found->entry.has_value();
+  if (exists) adopt(*found->entry, *search);
   const auto matches = matches_stored_password(
       attempt.password, exists ? found->entry->stored_password : unmatchable_like(found->dearest));
   found->wipe_passwords();
   if (!exists) return fail(make_error(Errc::BadCredentials, kFailed));
   if (!matches) return fail(unavailable(matches.error()));
   if (!*matches) return fail(make_error(Errc::BadCredentials, kFailed));
-  if (!found->entry->may_log_in) return fail(make_error(Errc::Denied, kNotAllowed));
+  if (!may_log_in(*found->entry, attempt.peer)) return fail(make_error(Errc::Denied, kNotAllowed));
   return std::move(found->entry->identity);
 }
 
 Result<Identity> PasswordFile::find(std::string_view name) {
-  auto found = look_up(path_, names_.candidates(name));
+  const auto search = search_for(name);
+  if (!search) return fail(unavailable(search.error()));
+  auto found = look_up(search->path, search->keys);
   if (!found) return fail(unavailable(found.error()));
+  if (found->entry) adopt(*found->entry, *search);
   found->wipe_passwords();
   if (!found->entry)
     return fail(make_error(Errc::NotFound, EnhancedStatus{5, 1, 1}, "No such user"));
@@ -179,6 +238,7 @@ Result<Identity> PasswordFile::find(std::string_view name) {
 
 bool PasswordFile::can_scram() const {
   bool can = false;
+  if (path_.find('%') != std::string::npos || !format_.scheme.empty()) return false;
   const auto read = for_each_entry(path_, [&](const PasswordEntry& entry) {
     can = is_locked(entry.stored_password) ? can : scram_source(entry.stored_password).is_usable();
     return can || is_locked(entry.stored_password);
@@ -188,8 +248,11 @@ bool PasswordFile::can_scram() const {
 
 Result<std::string> PasswordFile::begin_scram(const ScramFirst& first) {
   asked_.reset();
-  const auto candidates = names_.candidates(first.user);
-  auto found = TRY(look_up_for_scram(path_, candidates));
+  const auto search = search_for(first.user);
+  if (!search) return fail(unavailable(search.error()));
+  auto found = TRY(look_up_for_scram(search->path, search->keys));
+  if (found.entry) adopt(*found.entry, *search);
+  const auto& candidates = search->accounts;
   auto made = [&]() -> Result<Asked> {
     const auto digest = TRY(digest::Digest::open());
     std::string secret = TRY(read_or_make_secret(secret_file_));
@@ -218,7 +281,7 @@ Result<std::string> PasswordFile::begin_scram(const ScramFirst& first) {
     }
     const std::string random = TRY(sys::random_octets(kNonceOctets));
     return Asked{ScramServer(std::move(keys), first, base64::encode(random)),
-                 std::move(found.entry)};
+                 std::move(found.entry), std::string(first.peer)};
   }();
   if (found.entry) wipe(found.entry->stored_password);
   if (!made) return fail(unavailable(made.error()));
@@ -235,7 +298,7 @@ Result<ScramOutcome> PasswordFile::finish_scram(const ScramFinal& final) {
   auto signature = asked->server.finish(digest, final);
   if (!signature) return fail(signature.error());
   if (!asked->entry) return fail(make_error(Errc::BadCredentials, kFailed));
-  if (!asked->entry->may_log_in) return fail(make_error(Errc::Denied, kNotAllowed));
+  if (!may_log_in(*asked->entry, asked->peer)) return fail(make_error(Errc::Denied, kNotAllowed));
   return ScramOutcome{asked->entry->identity, std::move(*signature)};
 }
 

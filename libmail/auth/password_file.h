@@ -2,7 +2,9 @@
 //
 //   user:{SCHEME}password:uid:gid:gecos:home:shell:extra fields
 //
-// `userdb_mail=LOCATION` among the extra fields overrides mail_location; `nologin` refuses logins.
+// Extra fields: `userdb_mail=LOCATION` overrides mail_location, `userdb_uid`, `userdb_gid` and
+// `userdb_home` what stands before; `nologin` refuses logins, `allow_nets=NETWORKS` those from
+// elsewhere. Uid and gid may be missing where a userdb gives them (account_list.h).
 // The file is read at each call, so an edit holds at once. A line that cannot be read is logged
 // with its number and passed over; the rest holds. Schemes: crypt_password.h; docs/accounts.md.
 //
@@ -11,9 +13,12 @@
 // machine, so that it is the same at each asking, and so is the salt of {PLAIN}.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/auth/login_name.h"
@@ -25,6 +30,7 @@ struct PasswordEntry {
   Identity identity;
   std::string stored_password;
   bool may_log_in = true;
+  std::string allow_nets;  // where logins may come from; empty: anywhere
 };
 
 // One line without its end. NotFound: an empty line or a comment. Syntax else.
@@ -35,7 +41,19 @@ class PasswordFile final : public Authenticator, public Accounts {
   // `secret_file` holds 32 octets for salts; made where it is not (docs/accounts.md). Read for
   // SCRAM only.
   PasswordFile(std::string path, LoginNames names, std::string secret_file = {})
-      : path_(std::move(path)), names_(std::move(names)), secret_file_(std::move(secret_file)) {}
+      : PasswordFile(std::move(path), std::move(names), std::move(secret_file), Format{}) {}
+
+  // The arguments of Dovecot's driver. The path may hold %d and such, of the login name.
+  struct Format {
+    std::string username_format;  // what is looked up of an account's name: "%n"; empty: all
+    std::string scheme;           // of passwords without one; empty: CRYPT
+    std::function<bool(std::string_view networks, std::string_view address)> is_in_networks;
+  };
+  PasswordFile(std::string path, LoginNames names, std::string secret_file, Format format)
+      : path_(std::move(path)),
+        names_(std::move(names)),
+        secret_file_(std::move(secret_file)),
+        format_(std::move(format)) {}
 
   Result<Identity> verify(const Attempt& attempt) override;
   Result<Identity> find(std::string_view name) override;
@@ -49,10 +67,21 @@ class PasswordFile final : public Authenticator, public Accounts {
   struct Asked {
     ScramServer server;
     std::optional<PasswordEntry> entry;  // nothing: no proof is right
+    std::string peer;
   };
+  // What the file calls the accounts that a login name may mean, and what we do; and the file.
+  struct Search {
+    std::vector<std::string> accounts, keys;
+    std::string path;
+  };
+  [[nodiscard]] Result<Search> search_for(std::string_view login_name) const;
+  void adopt(PasswordEntry& entry, const Search& search) const;
+  [[nodiscard]] bool may_log_in(const PasswordEntry& entry, std::string_view address) const;
+
   std::string path_;
   LoginNames names_;
   std::string secret_file_;
+  Format format_;
   std::optional<Asked> asked_;
 };
 

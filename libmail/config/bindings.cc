@@ -2,11 +2,14 @@
 
 namespace mail::config {
 
-store::Settings store_settings(const Configuration& config) {
+store::Settings store_settings(const Configuration& config, const Connection& connection) {
   const auto postfix = config.postfix();
-  const auto dovecot = config.dovecot();
+  const auto dovecot = config.dovecot(connection);
   store::Settings settings;
   settings.mail_location = dovecot.get_string("mail_location");
+  if (auto own = namespace_bindings(config).location; !own.empty()) {
+    settings.mail_location = std::move(own);
+  }
   settings.home_mailbox = postfix.get_string("home_mailbox");
   settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
   settings.state_directory = postfix.get_string("tubepost_state_directory");

@@ -130,11 +130,11 @@ tls::Settings smtp_tls_settings(const Configuration& config, bool is_mandatory) 
   return settings;
 }
 
-tls::Settings login_tls_settings(const Configuration& config, const std::string& protocol) {
-  const auto dovecot = config.dovecot(protocol);
+tls::Settings login_tls_settings(const Configuration& config, const Connection& connection) {
+  const auto dovecot = config.dovecot(connection);
   const auto file = [&](const char* name) { return file_of(dovecot.get_string(name)); };
   tls::Settings settings;
-  settings.service = protocol;
+  settings.service = connection.protocol;
   add_pair(settings.certificates, file("ssl_cert"), file("ssl_key"));
   add_pair(settings.certificates, file("ssl_alt_cert"), file("ssl_alt_key"));
   if (settings.certificates.empty()) use_own(config, settings);

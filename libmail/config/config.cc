@@ -108,9 +108,20 @@ std::vector<std::string> Configuration::sections(std::string_view path) const {
   return names;
 }
 
+const Assignment* Configuration::written(Space space, const std::string& name) const {
+  const auto found = settings_.find({space, name});
+  return found == settings_.end() ? nullptr : &found->second;
+}
+
 bool Configuration::depends_on_address() const {
   return std::ranges::any_of(section_order_, [](const auto& section) {
     return section.first == "local" || section.first == "remote";
+  });
+}
+
+bool Configuration::depends_on_address(const Connection& connection) const {
+  return std::ranges::any_of(filters_for(section_order_, connection), [](const auto& filter) {
+    return filter.starts_with("local/") || filter.starts_with("remote/");
   });
 }
 

@@ -96,8 +96,12 @@ class Configuration {
   // Names of the sections of a kind, in the order of the files: sections("namespace"),
   // sections("namespace/inbox/mailbox"). "\s" stands for '/' in a name.
   [[nodiscard]] std::vector<std::string> sections(std::string_view path) const;
+  // A setting as a file has it, filters left out of account; null where none makes it.
+  [[nodiscard]] const Assignment* written(Space space, const std::string& name) const;
   // Whether any setting goes by the connection's addresses (local, remote).
   [[nodiscard]] bool depends_on_address() const;
+  // Whether any of that holds for this one.
+  [[nodiscard]] bool depends_on_address(const Connection& connection) const;
 
   [[nodiscard]] const Mistakes& warnings() const { return warnings_; }
   // Every file read; an accepting parent looks at them before each child.

@@ -55,16 +55,6 @@ bool matches_hosts(std::string_view patterns, std::string_view host) {
   return std::ranges::any_of(items, [&](const auto& item) { return matches_host(item, host); });
 }
 
-std::string unescape(std::string_view name) {
-  std::string out;
-  for (std::size_t at = 0; at < name.size(); ++at) {
-    const bool is_slash = name.substr(at, 2) == "\\s";
-    out += is_slash ? '/' : name[at];
-    if (is_slash) ++at;
-  }
-  return out;
-}
-
 // How special a filter is: local, local_name, remote, protocol.
 using Rank = std::array<unsigned, 4>;
 
@@ -95,7 +85,7 @@ std::optional<Rank> rank_of(std::string_view path, const Connection& connection)
   if (steps.size() % 2 != 0) return std::nullopt;
   for (std::size_t at = 0; at < steps.size(); at += 2) {
     if (!is_dovecot_filter(steps[at])) return std::nullopt;
-    if (!add_filter(rank, steps[at], unescape(steps[at + 1]), connection)) return std::nullopt;
+    if (!add_filter(rank, steps[at], section_name(steps[at + 1]), connection)) return std::nullopt;
   }
   return rank;
 }
@@ -117,6 +107,16 @@ std::vector<std::string> filters_for(
   prefixes.reserve(found.size());
   for (auto& [rank, path] : found) prefixes.push_back(std::move(path));
   return prefixes;
+}
+
+std::string section_name(std::string_view step) {
+  std::string out;
+  for (std::size_t at = 0; at < step.size(); ++at) {
+    const bool is_slash = step.substr(at, 2) == "\\s";
+    out += is_slash ? '/' : step[at];
+    if (is_slash) ++at;
+  }
+  return out;
 }
 
 unsigned match_networks(std::string_view networks, std::string_view address) {

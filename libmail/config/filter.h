@@ -30,6 +30,9 @@ struct Connection {
 std::vector<std::string> filters_for(
     const std::vector<std::pair<std::string, std::string>>& sections, const Connection& connection);
 
+// A section's name as the file has it: "\s" in our paths is its '/'.
+std::string section_name(std::string_view step);
+
 // Whether `address` is in "ADDRESS/BITS ADDRESS ..."; bits beyond BITS do not count. The number of
 // bits plus one, 0 for no.
 unsigned match_networks(std::string_view networks, std::string_view address);

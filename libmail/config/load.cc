@@ -5,6 +5,7 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/config/bindings.h"
 #include "libmail/config/config.h"
 #include "libmail/config/dovecot_file.h"
 #include "libmail/config/expand.h"
@@ -212,6 +213,13 @@ class Loader {
     }
     const auto text = tell_without_effect(unused);
     if (text) warn({unused.front()->origin.file, 0}, *text);
+    for (auto& warning : namespace_bindings(config_).warnings) {
+      reading_.warnings.push_back(std::move(warning));
+    }
+    if (config_.sections("passdb").empty() && config_.sections("userdb").empty()) return;
+    for (auto& warning : account_bindings(config_).warnings) {
+      reading_.warnings.push_back(std::move(warning));
+    }
   }
 
   void check(const Assignment& setting) {

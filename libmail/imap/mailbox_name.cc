@@ -24,7 +24,7 @@ Result<std::string> decode_mailbox_name(std::string_view wire) {
   return name;
 }
 
-bool matches_pattern(std::string_view name, std::string_view pattern) {
+bool matches_pattern(std::string_view name, std::string_view pattern, char separator) {
   // Set of pattern positions reachable after each octet of the name (no backtracking).
   const bool fold = ascii::iequals(name, "INBOX");
   std::vector<bool> at(pattern.size() + 1, false);
@@ -40,7 +40,7 @@ bool matches_pattern(std::string_view name, std::string_view pattern) {
     for (std::size_t i = 0; i < pattern.size(); ++i) {
       if (!at[i]) continue;
       const char p = pattern[i];
-      if (p == '*' || (p == '%' && c != kHierarchySeparator)) {
+      if (p == '*' || (p == '%' && c != separator)) {
         next[i] = true;
       } else if (p == c || (fold && ascii::to_lower(p) == ascii::to_lower(c))) {
         next[i + 1] = true;

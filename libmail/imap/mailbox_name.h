@@ -19,6 +19,7 @@ Result<std::string> decode_mailbox_name(std::string_view wire);
 
 // Whether `name` matches `pattern`: "*" any octets, "%" any but the separator. Without exponential
 // cost. INBOX is compared without regard to case.
-bool matches_pattern(std::string_view name, std::string_view pattern);
+bool matches_pattern(std::string_view name, std::string_view pattern,
+                     char separator = kHierarchySeparator);
 
 }  // namespace mail::imap

@@ -31,6 +31,8 @@ struct SessionSettings {
   std::chrono::seconds idle_notify{2 * 60};  // imap_idle_notify_interval: "* OK Still here"
   std::chrono::seconds idle_poll{1};         // where the store has no event descriptor
   std::chrono::seconds idle_look{30};        // where it has one: it is a hint, not the truth
+  std::string prefix;    // of the mailboxes' names: "INBOX."; NAMESPACE tells it
+  char separator = '/';  // between levels of the store's names
   // special_use (RFC 6154): mailbox name and attribute, "Sent" and "\Sent".
   std::vector<std::pair<std::string, std::string>> special_use;
 };

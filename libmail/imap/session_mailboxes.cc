@@ -11,9 +11,16 @@ namespace mail::imap {
 
 namespace {
 
-bool is_below(std::string_view name, std::string_view parent) {
+bool is_below(std::string_view name, std::string_view parent, char separator) {
   return name.size() > parent.size() && name.starts_with(parent) &&
-         name[parent.size()] == kHierarchySeparator;
+         name[parent.size()] == separator;
+}
+
+// A separator that is a quoted-special needs its backslash (RFC 3501 section 9).
+std::string quoted_separator(const SessionSettings& settings) {
+  std::string text = "\"";
+  if (settings.separator == '\\' || settings.separator == '"') text += '\\';
+  return text + settings.separator + '"';
 }
 
 }  // namespace
@@ -86,8 +93,8 @@ Result<std::vector<store::MailboxName>> Session::list_with_parents() {
   for (const auto& name : names) known.insert(name.name);
   std::vector<store::MailboxName> parents;
   for (const auto& name : names) {
-    for (auto at = name.name.find(kHierarchySeparator); at != std::string::npos;
-         at = name.name.find(kHierarchySeparator, at + 1)) {
+    for (auto at = name.name.find(settings_.separator); at != std::string::npos;
+         at = name.name.find(settings_.separator, at + 1)) {
       const std::string parent = name.name.substr(0, at);
       if (!known.insert(parent).second) continue;
       parents.push_back({parent, false, true, false});
@@ -117,7 +124,7 @@ void Session::put_list_line(const List& list, const store::MailboxName& name,
     }
   }
   out_ += list.is_lsub ? "* LSUB (" : "* LIST (";
-  out_ += attributes + ") \"/\" ";
+  out_ += attributes + ") " + quoted_separator(settings_) + ' ';
   put_mailbox(out_, name.name);
   if (has_subscribed_child) out_ += " (\"CHILDINFO\" (\"SUBSCRIBED\"))";  // RFC 5258 section 4
   out_ += "\r\n";
@@ -127,14 +134,14 @@ Session::Reply Session::on(const List& list) {
   const std::string done = list.is_lsub ? "OK Lsub completed" : "OK List completed";
   // RFC 3501 section 6.3.8: an empty pattern asks for separator and root of the reference.
   if (list.patterns.size() == 1 && list.patterns.front().empty()) {
-    if (!list.is_lsub) out_ += "* LIST (\\Noselect) \"/\" \"\"\r\n";
+    if (!list.is_lsub) out_ += "* LIST (\\Noselect) " + quoted_separator(settings_) + " \"\"\r\n";
     return done;
   }
   auto names = TRY(list_with_parents());
   const auto matches = [&](const std::string& name) {
     const std::string wire = encode_mailbox_name(name);
     return std::any_of(list.patterns.begin(), list.patterns.end(), [&](const auto& pattern) {
-      return matches_pattern(wire, list.reference + pattern);
+      return matches_pattern(wire, list.reference + pattern, settings_.separator);
     });
   };
   for (auto& name : names) {
@@ -147,7 +154,8 @@ Session::Reply Session::on(const List& list) {
     if (list.subscribed_only && (!name.subscribed || list.recursive_match)) {
       // LSUB "%" shows "a" for a subscribed "a/b" (section 6.3.9), as does RECURSIVEMATCH.
       shows_child = std::any_of(names.begin(), names.end(), [&](const auto& other) {
-        return other.subscribed && is_below(other.name, name.name) && !matches(other.name);
+        return other.subscribed && is_below(other.name, name.name, settings_.separator) &&
+               !matches(other.name);
       });
       if (!name.subscribed && !(shows_child && (list.is_lsub || list.recursive_match))) continue;
       if (list.is_lsub && !name.subscribed) name.selectable = false;
@@ -162,7 +170,9 @@ Session::Reply Session::on(const List& list) {
 }
 
 Session::Reply Session::on(const Namespace&) {
-  out_ += "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n";
+  // RFC 2342 section 5: a string, never an atom.
+  out_ += "* NAMESPACE ((\"" + encode_mailbox_name(settings_.prefix) + "\" " +
+          quoted_separator(settings_) + ")) NIL NIL\r\n";
   return std::string("OK Namespace completed");
 }
 

@@ -42,9 +42,6 @@ struct Settings {
   std::vector<std::string> alias_maps;
   bool expand_owner_alias = false;
 
-  // Accounts: the password file, or the system's when empty.
-  std::string passwd_file;
-
   std::uint64_t message_size_limit = 10'240'000;
   std::string queue_directory = "/var/spool/tubepost/queue";
   std::string drop_directory = "/var/spool/tubepost/drop";

@@ -166,9 +166,10 @@ std::vector<std::string> own_arguments() {
   return arguments;
 }
 
-int serve_connection(const Protocol& protocol, const Options& options, const Settings& settings,
-                     const std::shared_ptr<tls::ServerContext>& tls) {
-  const net::Peer peer = net::peer_of(STDIN_FILENO);
+namespace {
+
+int serve_peer(const Protocol& protocol, const Options& options, const Settings& settings,
+               const std::shared_ptr<tls::ServerContext>& tls, const net::Peer& peer) {
   const auto give_up = [&](const Error& error) {
     log::error(protocol.name + "-login: " + error.log_text);
     if (!options.implicit_tls) say(protocol.unavailable);
@@ -205,6 +206,20 @@ int serve_connection(const Protocol& protocol, const Options& options, const Set
   }
   channel->second.reset();
   return run_monitor(protocol, settings, peer, channel->first, front);
+}
+
+}  // namespace
+
+int serve_connection(const Protocol& protocol, const Options& options, const Settings& settings,
+                     const std::shared_ptr<tls::ServerContext>& tls) {
+  const net::Peer peer = net::peer_of(STDIN_FILENO);
+  if (settings.for_peer) {
+    // Its own certificates too, perhaps: they are read anew.
+    if (const auto own = settings.for_peer(peer)) {
+      return serve_peer(protocol, options, *own, nullptr, peer);
+    }
+  }
+  return serve_peer(protocol, options, settings, tls, peer);
 }
 
 }  // namespace mail::login

@@ -7,15 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "libmail/auth/login_name.h"
+#include "libmail/auth/account_list.h"
 #include "libmail/auth/pam/pam_authenticator.h"
-#include "libmail/auth/password_file.h"
 #include "libmail/auth/sasl.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/counters/live_count.h"
 #include "libmail/login/certificates.h"
 #include "libmail/login/standing.h"
+#include "libmail/net/network.h"
 
 namespace mail::login {
 namespace {
@@ -59,17 +59,27 @@ std::chrono::milliseconds since(MonotonicTime begin, MonotonicTime now) {
 
 }  // namespace
 
+std::unique_ptr<auth::AccountList> make_accounts(const Settings& settings) {
+  auth::AccountSettings accounts = settings.accounts;
+  accounts.is_in_networks = [](std::string_view networks, std::string_view address) {
+    const auto parsed = net::parse_networks(networks);
+    return parsed && net::contains(*parsed, address);
+  };
+  const bool by_system = std::ranges::all_of(accounts.userdbs, [](const auth::Userdb& userdb) {
+    return userdb.driver == auth::Userdb::Driver::System;
+  });
+  const auto names = accounts.names;
+  return std::make_unique<auth::AccountList>(std::move(accounts), [&](const auth::Passdb& passdb) {
+    return std::make_unique<auth::pam::PamAuthenticator>(names, passdb.service, by_system);
+  });
+}
+
 std::unique_ptr<auth::Authenticator> make_authenticator(const Settings& settings) {
-  auth::LoginNames names{settings.domains};
-  if (settings.passwd_file.empty()) {
-    return std::make_unique<auth::pam::PamAuthenticator>(std::move(names));
-  }
-  return std::make_unique<auth::PasswordFile>(settings.passwd_file, std::move(names),
-                                              settings.secret_file);
+  return make_accounts(settings);
 }
 
 std::string account_of(const Settings& settings, std::string_view login_name) {
-  const auto candidates = auth::LoginNames{settings.domains}.candidates(login_name);
+  const auto candidates = settings.accounts.names.candidates(login_name);
   return candidates.empty() ? std::string() : candidates.back();
 }
 
@@ -148,10 +158,26 @@ Result<std::optional<HandOver>> Monitor::serve(const FileDescriptor& channel,
 std::optional<Error> Monitor::objection_to(const auth::Identity& identity) const {
   // SMTP's AUTH makes nobody's process, so every account may use it but root.
   const unsigned first = service_ == "smtp" ? 1 : std::max(settings_.first_valid_uid, 1U);
-  if (identity.uid >= first) return std::nullopt;
-  return make_error(Errc::Denied, EnhancedStatus{5, 7, 0}, "Login is not allowed",
-                    "user " + log::escape(identity.user) + ": uid " + std::to_string(identity.uid) +
-                        " is below first_valid_uid (" + std::to_string(first) + ")");
+  const auto objection = [&](std::string why) {
+    return make_error(Errc::Denied, EnhancedStatus{5, 7, 0}, "Login is not allowed",
+                      "user " + log::escape(identity.user) + ": " + std::move(why));
+  };
+  const auto number = [](unsigned value) { return std::to_string(value); };
+  if (identity.uid < first) {
+    return objection("uid " + number(identity.uid) + " is below first_valid_uid (" + number(first) +
+                     ")");
+  }
+  if (service_ == "smtp") return std::nullopt;
+  const auto& limits = settings_;
+  if (limits.last_valid_uid != 0 && identity.uid > limits.last_valid_uid) {
+    return objection("uid " + number(identity.uid) + " is above last_valid_uid");
+  }
+  if (identity.gid < limits.first_valid_gid ||
+      (limits.last_valid_gid != 0 && identity.gid > limits.last_valid_gid)) {
+    return objection("gid " + number(identity.gid) +
+                     " is outside first_valid_gid to last_valid_gid");
+  }
+  return std::nullopt;
 }
 
 // Dovecot's limit, and its words.

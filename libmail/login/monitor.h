@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "libmail/auth/account_list.h"
 #include "libmail/auth/authenticator.h"
 #include "libmail/login/hand_over.h"
 #include "libmail/login/login_delay.h"
@@ -23,7 +24,8 @@ namespace mail::login {
 // Attempts of one connection. One more is answered TooMany without looking, and the next ends it.
 inline constexpr unsigned kMaxAttempts = 10;
 
-// Password file or PAM, as the settings say.
+// Where passwords and accounts are, as the settings say.
+std::unique_ptr<auth::AccountList> make_accounts(const Settings& settings);
 std::unique_ptr<auth::Authenticator> make_authenticator(const Settings& settings);
 
 // The name whose failures are counted together: every spelling of an account is one.

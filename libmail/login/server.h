@@ -12,9 +12,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "libmail/auth/account_settings.h"
 #include "libmail/auth/authenticator.h"
 #include "libmail/auth/sasl_policy.h"
 #include "libmail/base/result.h"
@@ -30,9 +32,10 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::string trusted_networks;  // login_trusted_networks, as written
   bool refuse_outside = true;    // login_networks_outside = refuse|allow (requirements.md)
   unsigned first_valid_uid = 500;
-  std::string passwd_file;    // empty: PAM
-  bool offer_scram = false;   // auth_mechanisms names it, and the passwd_file can
-  std::string secret_file;    // for SCRAM's salts of those who are not there (auth/password_file.h)
+  unsigned last_valid_uid = 0;  // 0: no limit, here and below
+  unsigned first_valid_gid = 1, last_valid_gid = 0;
+  auth::AccountSettings accounts;
+  bool offer_scram = false;   // auth_mechanisms names it, and the password file can
   std::string counters_file;  // of failed logins, shared by all monitors; empty: none
   // Sessions of one account from one address, counted in live_file; 0: any number.
   unsigned max_userip_connections = 0;  // mail_max_userip_connections
@@ -40,11 +43,12 @@ struct Settings {  // Dovecot's names, read by libmail/config
   // A wrong password is answered so long after its check began.
   std::chrono::milliseconds auth_failure_delay{2000};
   std::string front_user = "tubepost-front";
-  tls::Settings tls_settings;        // no certificates: no TLS
-  std::vector<std::string> domains;  // accepted after '@' in a login name (finding 7)
+  tls::Settings tls_settings;                               // no certificates: no TLS
   std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
   std::string configuration;                                // for the session (HandOver)
   std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates
+  // What holds for this peer's connection where it is not all that stands above; empty: that is it.
+  std::function<std::optional<Settings>(const net::Peer&)> for_peer;
 };
 
 // The machine itself: loopback, one of its own addresses, or a pipe. What goes there stays inside.

@@ -30,7 +30,7 @@ std::vector<std::string> files(const tls::Settings& settings) {
 TEST(TlsBindings, WithoutAFileOurOwnIsUsedAndMade) {
   const auto config = load_both("config_directory = /c\nmyhostname = mx.a.org\n");
   for (const auto& settings :
-       {smtp_tls_settings(config, false), login_tls_settings(config, "imap")}) {
+       {smtp_tls_settings(config, false), login_tls_settings(config, {"imap", {}, {}, {}})}) {
     EXPECT_THAT(files(settings), ElementsAre("/c/cert.pem", "/c/key.pem"));
     EXPECT_EQ(settings.make_for, "mx.a.org");
     EXPECT_EQ(settings.versions, tls::kModernVersions);
@@ -40,7 +40,7 @@ TEST(TlsBindings, WithoutAFileOurOwnIsUsedAndMade) {
     EXPECT_EQ(settings.ticket_lifetime, std::chrono::hours(1));
   }
   EXPECT_EQ(smtp_tls_settings(config, false).service, "smtp");
-  EXPECT_EQ(login_tls_settings(config, "imap").service, "imap");
+  EXPECT_EQ(login_tls_settings(config, {"imap", {}, {}, {}}).service, "imap");
 }
 
 TEST(TlsBindings, PostfixFiles) {
@@ -62,7 +62,7 @@ TEST(TlsBindings, PostfixFiles) {
 
 TEST(TlsBindings, DovecotFiles) {
   const auto files_for = [](const std::string& text) {
-    return files(login_tls_settings(load_both("", text), "pop3"));
+    return files(login_tls_settings(load_both("", text), {"pop3", {}, {}, {}}));
   };
   EXPECT_THAT(files_for("ssl_cert = </a\nssl_key = </b\n"), ElementsAre("/a", "/b"));
   EXPECT_THAT(files_for("ssl_cert = /a\n"), ElementsAre("/a"));
@@ -92,7 +92,7 @@ TEST(TlsBindings, DovecotVersionsCiphersTickets) {
       login_tls_settings(load_both("",
                                    "ssl_min_protocol = TLSv1.1\nssl_cipher_list = HIGH\n"
                                    "ssl_prefer_server_ciphers = yes\nssl_options = no_ticket\n"),
-                         "imap");
+                         {"imap", {}, {}, {}});
   EXPECT_EQ(settings.versions, TUBEPOST_TLS_1_1 | tls::kModernVersions);
   EXPECT_EQ(settings.ciphers, "HIGH");
   EXPECT_TRUE(settings.prefer_server_ciphers);
@@ -118,13 +118,13 @@ TEST(TlsBindings, NamesOfSectionsAndMapsAreOneList) {
     }
     return lines;
   };
-  EXPECT_THAT(shown(login_tls_settings(config, "pop3")),
+  EXPECT_THAT(shown(login_tls_settings(config, {"pop3", {}, {}, {}})),
               ElementsAre("main.test /m", "dove.test /d /dk", "also.test /d /dk",
                           "Post.test /k.pem /c.pem", ".wild.test /w.pem"));
   EXPECT_THAT(shown(smtp_tls_settings(config, false)),
               ElementsAre("Post.test /k.pem /c.pem", ".wild.test /w.pem", "main.test /m",
                           "dove.test /d /dk", "also.test /d /dk"));
-  EXPECT_THAT(login_tls_settings(config, "pop3").name_files, ElementsAre(name));
+  EXPECT_THAT(login_tls_settings(config, {"pop3", {}, {}, {}}).name_files, ElementsAre(name));
   // Of the sections only what has no meaning here is told.
   const auto warnings = render(config.warnings());
   EXPECT_THAT(warnings,

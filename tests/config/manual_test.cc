@@ -72,6 +72,18 @@ TEST(ManualTest, EveryDovecotParameterIsDescribed) {
   expect_complete("PARAMETERS OF DOVECOT", dovecot_parameters());
 }
 
+// "No effect yet." stands in the page exactly where the table says that nothing obeys.
+TEST(ManualTest, WhatHasNoEffectIsSaid) {
+  const auto lines = section_of(read_page(), "PARAMETERS OF DOVECOT");
+  for (const auto& row : dovecot_parameters()) {
+    const auto item = std::ranges::find(lines, item_of(row));
+    ASSERT_NE(item, lines.end()) << row.name;
+    const auto end =
+        std::find_if(item + 1, lines.end(), [](const auto& line) { return line.starts_with('.'); });
+    EXPECT_EQ(std::find(item, end, "No effect yet.") == end, row.is_used) << row.name;
+  }
+}
+
 TEST(ParameterTest, LookUp) {
   struct Case {
     Space space;

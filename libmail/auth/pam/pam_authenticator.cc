@@ -1,5 +1,6 @@
 #include "libmail/auth/pam/pam_authenticator.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -23,14 +24,28 @@ Result<const tubepost_pam*> load() {
 }
 
 // The account the name means; without one the name itself, for PAM to refuse in its own time.
-Result<std::string> account_name(const LoginNames& names, std::string_view login_name) {
+Result<std::string> account_name(const LoginNames& names, std::string_view login_name,
+                                 bool needs_account) {
   const auto candidates = names.candidates(login_name);
   for (const auto& candidate : candidates) {
     const auto account = find_system_account(candidate);
     if (account) return candidate;
     if (account.error().code != Errc::NotFound) return fail(account.error());
   }
-  return candidates.empty() ? std::string(login_name) : candidates.back();
+  if (candidates.empty()) return fail(Errc::BadCredentials, "Authentication failed");
+  return needs_account ? candidates.back() : candidates.front();
+}
+
+// "%s" and "*" stand for the protocol. No path: PAM would read another file.
+std::string service_of(std::string_view service, std::string_view protocol) {
+  if (service == "*") return std::string(protocol);
+  const auto at = service.find("%s");
+  std::string name(service.substr(0, at));
+  if (at != std::string_view::npos) {
+    name += std::string(protocol) + std::string(service.substr(at + 2));
+  }
+  std::ranges::replace(name, '/', '_');
+  return name;
 }
 
 }  // namespace
@@ -45,13 +60,13 @@ Result<Identity> PamAuthenticator::verify(const Attempt& attempt) {
     if (!loaded) return fail(Errc::Unavailable, kNotNow, loaded.error().log_text);
     module_ = *loaded;
   }
-  const std::string user = TRY(account_name(names_, attempt.user));
+  const std::string user = TRY(account_name(names_, attempt.user, needs_account_));
   std::string password(attempt.password);
   std::array<char, 256> canonical{};
   std::array<char, 256> why{};
-  const auto result =
-      module_->check(kService, user.c_str(), password.c_str(), std::string(attempt.peer).c_str(),
-                     canonical.data(), canonical.size(), why.data(), why.size());
+  const auto result = module_->check(service_of(service_, attempt.service).c_str(), user.c_str(),
+                                     password.c_str(), std::string(attempt.peer).c_str(),
+                                     canonical.data(), canonical.size(), why.data(), why.size());
   wipe(password);
   switch (result) {
     case TUBEPOST_PAM_OK:
@@ -64,6 +79,12 @@ Result<Identity> PamAuthenticator::verify(const Attempt& attempt) {
       return fail(Errc::Unavailable, kNotNow, why.data());
   }
   const std::string name = canonical.front() == '\0' ? user : std::string(canonical.data());
+  if (!needs_account_) {
+    Identity named;
+    named.user = name;
+    named.has_ids = false;
+    return named;
+  }
   auto identity = find_system_account(name);
   if (identity || identity.error().code != Errc::NotFound) return identity;
   // PAM knows a password for it, the system no account.
