@@ -211,8 +211,13 @@ class Loader {
     for (const auto& [key, setting] : config_.settings_) {
       if (is_without_effect(setting)) unused.push_back(&setting);
     }
-    const auto text = tell_without_effect(unused);
-    if (text) warn({unused.front()->origin.file, 0}, *text);
+    if (const auto text = tell_without_effect(unused)) {
+      const auto first = std::ranges::find_if(reading_.files, [&](const std::string& file) {
+        return std::ranges::any_of(unused,
+                                   [&](const auto* one) { return one->origin.file == file; });
+      });
+      warn({first == reading_.files.end() ? unused.front()->origin.file : *first, 0}, *text);
+    }
     for (auto& warning : namespace_bindings(config_).warnings) {
       reading_.warnings.push_back(std::move(warning));
     }

@@ -77,7 +77,10 @@ std::optional<std::string> tell_without_effect(const std::vector<const Assignmen
   };
   for (const auto& [section, names] : sections)
     words.push_back(section + " { " + join(names) + " }");
-  return "no effect here: " + join(words);
+  const auto text = "no effect here: " + join(words);
+  return text.find("inet_listener") == std::string::npos
+             ? text
+             : text + "; addresses and ports are those of the socket units (tubepost(7))";
 }
 
 }  // namespace mail::config
