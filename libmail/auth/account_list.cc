@@ -189,7 +189,13 @@ Result<Identity> AccountList::complete(Identity identity) {
 Result<bool> AccountList::has_password(const std::string& name) {
   for (const auto& source : sources_) {
     if (source.settings.deny) continue;
-    const auto found = source.file ? source.file->find(name) : find_system_account(name);
+    // This very name: other spellings have their turn.
+    const auto& passdb = source.settings;
+    const auto found =
+        source.file ? PasswordFile(passdb.path, LoginNames{{}, "%u"}, {},
+                                   format_of(passdb.username_format, passdb.scheme, settings_))
+                          .find(name)
+                    : find_system_account(name);
     if (found) return true;
     if (found.error().code != Errc::NotFound) return fail(found.error());
   }

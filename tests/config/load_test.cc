@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "libmail/config/bindings.h"
 #include "libmail/config/config.h"
 
 namespace mail::config {
@@ -383,7 +384,7 @@ TEST(Load, DovecotVariables) {
   EXPECT_EQ(loaded->dovecot("imap").get_string("hostname"), "a b c");
   EXPECT_EQ(loaded->dovecot().get_string("namespace/inbox/prefix"), "$mail_home");
   EXPECT_EQ(loaded->dovecot().get_list("protocols"), Strings{"imap"});
-  EXPECT_EQ(warnings(loaded).back(), "dovecot.conf:3: unknown variable $ssl stays as it is");
+  EXPECT_EQ(warnings(loaded).at(2), "dovecot.conf:3: unknown variable $ssl stays as it is");
 }
 
 TEST(Load, DovecotFilters) {
@@ -413,6 +414,72 @@ TEST(Load, DovecotFilters) {
   EXPECT_EQ(mask_network("10.1.2.3/16"), "10.1.0.0/16");
   EXPECT_EQ(mask_network("2001:db8::1/33"), "2001:db8::/33");
   EXPECT_EQ(mask_network("10.1.2.3"), "10.1.2.3");
+}
+
+// Of passdbs only what is understood is used: half of a condition would be an open door.
+TEST(Load, AccountsOfPassdbAndUserdb) {
+  const auto loaded = load_dovecot(
+      "mail_uid = vmail\nauth_username_format = %Ln\n"
+      "passdb {\n  driver = passwd-file\n  deny = yes\n  args = /etc/deny\n}\n"
+      "passdb {\n  driver = pam\n  args = session=yes cache_key=%u dovecot\n}\n"
+      "passdb {\n  driver = passwd-file\n  master = yes\n  args = /etc/masters\n}\n"
+      "passdb {\n  driver = passwd-file\n  args = scheme=BLF-CRYPT username_format=%n /etc/users\n"
+      "  result_success = continue\n}\n"
+      "passdb {\n  driver = passwd-file\n  args = scheme=BLF-CRYPT username_format=%n /etc/users\n"
+      "}\npassdb {\n  driver = shadow\n}\npassdb {\n  driver = ldap\n}\n"
+      "userdb {\n  driver = static\n  args = uid=1 gid=2 home=/v/%d allow_all_users=yes\n"
+      "  override_fields = mail=maildir:~/M\n}\nuserdb {\n  driver = sql\n}\n"
+      "userdb {\n  driver = prefetch\n}\n");
+  ASSERT_TRUE(loaded) << mistakes(loaded).front();
+  const auto bound = account_bindings(*loaded).settings;
+  Strings passdbs;
+  for (const auto& one : bound.passdbs) {
+    passdbs.push_back((one.driver == auth::Passdb::Driver::Pam ? one.service : one.path) + " " +
+                      one.username_format + " " + one.scheme + (one.deny ? " deny" : ""));
+  }
+  EXPECT_EQ(passdbs,
+            (Strings{"/etc/deny   deny", "dovecot  ", "/etc/users %n BLF-CRYPT", "tubepost  "}));
+  ASSERT_EQ(bound.userdbs.size(), 2U);
+  EXPECT_EQ(bound.userdbs.front().fields.home, "/v/%d");
+  EXPECT_TRUE(bound.userdbs.front().allow_all_users);
+  EXPECT_EQ(bound.userdbs.front().overrides.mail, "maildir:~/M");
+  EXPECT_EQ(bound.defaults.uid, "vmail");
+  EXPECT_EQ(bound.names.format, "%Ln");
+  EXPECT_EQ(bound.names.chars, "");  // set by no file
+  Strings told;
+  for (const auto& line : warnings(loaded)) {
+    if (line.find("db") != std::string::npos) told.push_back(line);
+  }
+  EXPECT_EQ(
+      told,
+      (Strings{"dovecot.conf: no effect here: passdb 3 { master }, passdb 4 { result_success }",
+               "dovecot.conf:14: passdb { master = yes } is not known here, so this passdb is "
+               "not used",
+               "dovecot.conf:20: passdb { result_success = continue } is not known here, so "
+               "this passdb is not used",
+               "dovecot.conf:30: passdb ldap is not known here; accounts whose passwords are "
+               "there cannot log in",
+               "dovecot.conf:38: userdb sql is not known here; its accounts do not exist for "
+               "us"}));
+}
+
+// Without sections: PAM and the system's accounts. passwd_file goes before all of them.
+TEST(Load, AccountsByDefault) {
+  const auto stock = account_bindings(*load_main("")).settings;
+  ASSERT_EQ(stock.passdbs.size(), 1U);
+  EXPECT_EQ(stock.passdbs.front().service, "tubepost");
+  ASSERT_EQ(stock.userdbs.size(), 1U);
+  const auto loaded =
+      load_text({{{Grammar::Postfix, "main.cf"}, "passwd_file = /p\n"},
+                 {{Grammar::Dovecot, "dovecot.conf"}, "passdb {\n  driver = pam\n}\n"}},
+                kHost);
+  const auto own = account_bindings(*loaded).settings;
+  ASSERT_EQ(own.passdbs.size(), 1U);
+  EXPECT_EQ(own.passdbs.front().path, "/p");
+  EXPECT_TRUE(own.userdbs.empty());
+  // Passwords in a database we do not know: nobody may log in, system accounts neither.
+  const auto sql = load_dovecot("passdb {\n  driver = sql\n}\nuserdb {\n  driver = sql\n}\n");
+  EXPECT_TRUE(account_bindings(*sql).settings.passdbs.empty());
 }
 
 TEST(Load, WhatHasNoEffectIsNamedOnce) {
