@@ -99,7 +99,8 @@ std::vector<std::string> filters_for(
   for (const auto& [parent, name] : sections) {
     const auto kind = std::string_view(parent).substr(parent.rfind('/') + 1);
     if (!is_dovecot_filter(kind)) continue;
-    const std::string path = parent + "/" + name;
+    std::string path = parent;
+    path.append("/").append(name);
     if (const auto rank = rank_of(path, connection)) found.emplace_back(*rank, path + "/");
   }
   std::ranges::stable_sort(found, [](const auto& a, const auto& b) { return a.first > b.first; });

@@ -15,8 +15,16 @@ void put(std::string& out, std::string_view field) {
   out += field;
 }
 
-// A session's user can read its memory: ssl_key_password and the like stay behind.
-bool is_secret(std::string_view name) {
+// A session's user can read its memory: ssl_key_password and the like stay behind, and what a
+// passdb is told (`driver = static, args = password=...`).
+bool is_secret(const Assignment& setting) {
+  const std::string_view name = setting.name;
+  const std::string_view value = setting.value;
+  if (name.find("passdb/") != std::string_view::npos &&
+      (value.find("password") != std::string_view::npos ||
+       value.find("pass=") != std::string_view::npos)) {
+    return true;
+  }
   return name.find("password") != std::string_view::npos ||
          name.find("secret") != std::string_view::npos;
 }
@@ -57,10 +65,10 @@ std::string Configuration::serialize() const {
     put(out, kind);
     put(out, name);
   }
-  const auto is_kept = [](const auto& entry) { return !is_secret(entry.second.name); };
+  const auto is_kept = [](const auto& entry) { return !is_secret(entry.second); };
   put(out, std::to_string(std::count_if(settings_.begin(), settings_.end(), is_kept)));
   for (const auto& [key, setting] : settings_) {
-    if (is_secret(setting.name)) continue;
+    if (is_secret(setting)) continue;
     put(out, std::string(1, setting.space == Space::Dovecot ? 'd' : 'p') +
                  (setting.grammar == Grammar::Dovecot ? 'd' : 'p'));
     put(out, setting.name);

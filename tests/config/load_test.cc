@@ -308,7 +308,9 @@ TEST(Load, HandOverHoldsWhatFilesOfListsSay) {
 }
 
 TEST(Load, HandOverHoldsNoSecret) {
-  const auto loaded = load_dovecot("ssl_key_password = hush\nprotocols = imap\n");
+  const auto loaded = load_dovecot(
+      "ssl_key_password = hush\nprotocols = imap\n"
+      "passdb {\n  driver = static\n  args = password=hush\n}\n");
   ASSERT_TRUE(loaded) << mistakes(loaded).front();
   EXPECT_EQ(loaded->serialize().find("hush"), std::string::npos);
   EXPECT_TRUE(load_serialized(loaded->serialize()));

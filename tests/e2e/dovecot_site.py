@@ -16,6 +16,7 @@ import tubepost  # noqa: E402
 
 if not shutil.which("openssl"):
     tubepost.skip("no openssl")
+"codec".encode("idna")  # loaded while its file can be read
 tubepost.become_nobody()
 
 FILES = {
