@@ -122,7 +122,10 @@ Result<Identity> AccountList::verify(const Attempt& attempt) {
     auto identity = authenticator->verify(attempt);
     if (identity) return complete(*std::move(identity));
     if (identity.error().code == Errc::Denied) return identity;
-    if (!failure || failure->code == Errc::BadCredentials) failure = std::move(identity.error());
+    const bool is_refusal = identity.error().code == Errc::BadCredentials;
+    if (!is_refusal) log::warning(identity.error().log_text);
+    // A refusal counts, whatever else is out of order: "later" is not charged to who guesses.
+    if (!failure || is_refusal) failure = std::move(identity.error());
   }
   if (failure) return fail(*std::move(failure));
   return wrong("no passdb can check a password");

@@ -106,6 +106,20 @@ TEST_F(AccountListTest, DenyListAndConditionsOfEntries) {
   EXPECT_EQ(log_in(without, "ann", "a"), to_string(Errc::Unavailable));
 }
 
+// Else whoever guesses would do so without the delays that follow a refusal.
+TEST_F(AccountListTest, ARefusalCountsWhenAnotherPassdbIsOutOfOrder) {
+  AccountSettings settings;
+  settings.passdbs = {file("gone", ""), file("users", "ann:{PLAIN}a\n"), file("gone2", "")};
+  for (const auto* name : {"gone", "gone2"}) std::filesystem::remove(directory_ + "/" + name);
+  settings.userdbs = {fixed("1600", "/v/%n")};
+  auto accounts = open(settings);
+  EXPECT_EQ(log_in(accounts, "ann", "a"), "ann 1600 /v/ann ");
+  EXPECT_EQ(log_in(accounts, "ann", "b"), bad_);
+  settings.passdbs.erase(settings.passdbs.begin() + 1);
+  auto none = open(settings);
+  EXPECT_EQ(log_in(none, "ann", "a"), to_string(Errc::Unavailable));
+}
+
 TEST_F(AccountListTest, NobodysAccountsAreNone) {
   AccountSettings settings;
   settings.passdbs = {file("users", "ann:{PLAIN}a\nbob:{PLAIN}b:1500:1500::/b\n")};
