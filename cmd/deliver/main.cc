@@ -108,7 +108,7 @@ Result<int> run(Options& options, const std::vector<std::string>& argv) {
   }
   const auto config = TRY(config::load_or_fail(options.config_paths));
   if (options.print_config) {
-    for (const auto& line : config.print()) std::printf("%s\n", line.c_str());
+    for (const auto& line : config.print("lda")) std::printf("%s\n", line.c_str());
     return 0;
   }
   if (options.check) return 0;

@@ -17,6 +17,7 @@ struct Condition {
 constexpr auto kConditions = std::to_array<Condition>({
     {"master", "no"},
     {"mechanisms", ""},
+    {"pass", "no"},
     {"result_failure", "continue"},
     {"result_internalfail", "continue"},
     {"result_success", "return-ok"},
@@ -51,6 +52,13 @@ Arguments parse_arguments(std::string_view text) {
 
 auth::AccountFields parse_fields(const Arguments& arguments) {
   return {arguments.get("uid"), arguments.get("gid"), arguments.get("home"), arguments.get("mail")};
+}
+
+// default_fields and override_fields of a passdb: what is said for the userdb does not restrict
+// logins, the rest (allow_nets, nologin, proxy) may.
+bool has_login_fields(std::string_view fields) {
+  const auto words = ascii::words(fields);
+  return std::ranges::any_of(words, [](auto word) { return !word.starts_with("userdb_"); });
 }
 
 class Binder {
@@ -113,15 +121,24 @@ class Binder {
     return setting == nullptr ? std::string() : setting->value;
   }
 
+  // The setting that makes it more, or less, than a place where passwords are; or nothing.
+  [[nodiscard]] std::string find_condition(const std::string& path) const {
+    for (const auto& [name, harmless] : kConditions) {
+      const auto* setting = config_.written(Space::Dovecot, path + std::string(name));
+      if (setting != nullptr && setting->value != harmless) return std::string(name);
+    }
+    for (const std::string name : {"default_fields", "override_fields"}) {
+      if (has_login_fields(get(path + name))) return name;
+    }
+    return {};
+  }
+
   void add_passdb(const std::string& section) {
     const std::string path = "passdb/" + section + "/";
     const auto driver = get(path + "driver");
-    for (const auto& [name, harmless] : kConditions) {
-      const auto* setting = config_.written(Space::Dovecot, path + std::string(name));
-      if (setting == nullptr || setting->value == harmless) continue;
-      warn(path + std::string(name), "passdb { " + std::string(name) + " = " + setting->value +
-                                         " } is not known here, so this passdb is not used");
-      return;
+    if (const auto condition = find_condition(path); !condition.empty()) {
+      return warn(path + condition, "passdb { " + condition + " = " + get(path + condition) +
+                                        " } is not known here, so this passdb is not used");
     }
     const auto arguments = parse_arguments(get(path + "args"));
     auth::Passdb passdb;

@@ -465,6 +465,27 @@ TEST(Load, AccountsOfPassdbAndUserdb) {
                "us"}));
 }
 
+TEST(Load, APassdbWithAConditionIsNotUsed) {
+  for (const char* condition :
+       {"master = yes", "pass = yes", "skip = authenticated", "mechanisms = plain",
+        "username_filter = *@a.org", "result_failure = return-fail",
+        "result_internalfail = return-fail", "result_success = continue",
+        "override_fields = userdb_x=y allow_nets=10.0.0.0/8", "default_fields = nologin"}) {
+    const auto loaded = load_dovecot(
+        std::string("passdb {\n  driver = passwd-file\n  args = /p\n  ") + condition + "\n}\n");
+    ASSERT_TRUE(loaded) << condition;
+    EXPECT_TRUE(account_bindings(*loaded).settings.passdbs.empty()) << condition;
+    EXPECT_NE(warnings(loaded).back().find("is not used"), std::string::npos) << condition;
+  }
+  for (const char* harmless : {"master = no", "skip = never", "override_fields = userdb_x=y"}) {
+    const auto loaded = load_dovecot(
+        std::string("passdb {\n  driver = passwd-file\n  args = /p\n  ") + harmless + "\n}\n");
+    EXPECT_EQ(account_bindings(*loaded).settings.passdbs.size(), 1U) << harmless;
+  }
+  EXPECT_EQ(warnings(load_dovecot("passdb {\n  driver = pam\n  arg = x\n}\n")),
+            Strings{"dovecot.conf:3: unknown parameter passdb/1/arg"});
+}
+
 // Without sections: PAM and the system's accounts. passwd_file goes before all of them.
 TEST(Load, AccountsByDefault) {
   const auto stock = account_bindings(*load_main("")).settings;
