@@ -78,6 +78,7 @@ class SharedMailbox final : public Mailbox {
     return core_->open(uid, view);
   }
   Result<std::string> from_line(Uid uid) override { return core_->from_line(uid); }
+  Result<std::map<Uid, FormerIds>> former_ids() override { return core_->former_ids(); }
   [[nodiscard]] int event_fd() override { return core_->event_fd(); }
   Result<void> fold() override { return core_->fold(); }
   Result<void> lock_exclusively() override { return core_->lock_exclusively(); }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -93,6 +94,13 @@ struct Change {
   bool expunge = false;
 };
 
+// How a server that had this mailbox before knew a message, where the format tells; empty: unknown.
+struct FormerIds {
+  std::string file_name;  // Maildir: the file's name up to its flags
+  std::string guid;       // Maildir: dovecot-uidlist's G, or the file's name
+  std::string pop3_uidl;  // dovecot-uidlist's P: the unique-id that POP3 clients were told
+};
+
 // Today's messages, ascending uid, as seen under the lock.
 using Snapshot = std::span<const MessageInfo>;
 // Pure: looks at the snapshot and says what to change. May be called again.
@@ -112,12 +120,16 @@ class Mailbox {
   // compose one of Return-Path and INTERNALDATE.
   virtual Result<std::string> from_line(Uid uid) = 0;
 
+  // Of every message; empty where the format keeps none.
+  virtual Result<std::map<Uid, FormerIds>> former_ids() { return {}; }
+
   // Readable when something may have changed (inotify); -1: none, poll since() instead.
   [[nodiscard]] virtual int event_fd() { return -1; }
   // Folds what is only in the state log into the mailbox's own format (mbox flags), as far as a
   // lock can be had; called at close. Destructors do not.
   virtual Result<void> fold() { return {}; }
-  // Whether another program may be shut out until this object is gone (POP3's maildrop lock).
+  // Shuts others out until this object is gone (POP3's maildrop lock): another that asks for this
+  // gets InUse at once, whoever delivers or changes anything waits, then gets InUse.
   virtual Result<void> lock_exclusively() { return {}; }
 };
 

@@ -371,6 +371,31 @@ Result<std::string> MaildirMailbox::from_line(Uid uid) {
   return compose_from_line(**reader, state().messages.at(uid).date);
 }
 
+Result<std::map<Uid, FormerIds>> MaildirMailbox::former_ids() {
+  TRY(refresh());
+  const UidList list = TRY(read_uid_list(uid_list_path_));
+  std::map<Uid, FormerIds> ids;
+  for (const auto& [uid, entry] : state().messages) {
+    const auto extras = list.extras.find(entry.key);
+    FormerIds& former = ids[uid];
+    if (extras != list.extras.end()) {
+      former.guid = extras->second.guid;
+      former.pop3_uidl = extras->second.pop3_uidl;
+    }
+    former.file_name = entry.key;
+    if (former.guid.empty()) former.guid = entry.key;
+  }
+  return ids;
+}
+
+// Deliveries and changes need the log's lock. What lies in new/ may still be another program's.
+Result<void> MaildirMailbox::lock_exclusively() {
+  TRY(LoggedMailbox::lock_exclusively());
+  TRY(be_there());
+  if (!session_hold_) session_hold_.emplace(TRY(log_.lock()));
+  return {};
+}
+
 int MaildirMailbox::event_fd() {
   return watch_.start({path_ + "/new", path_ + "/cur", log_.path()});
 }

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,8 +25,10 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
   Result<std::string> from_line(Uid uid) override;
+  Result<std::map<Uid, FormerIds>> former_ids() override;
   [[nodiscard]] int event_fd() override;
   Result<void> fold() override;
+  Result<void> lock_exclusively() override;
 
   static Result<void> make(const std::string& path);
 
@@ -69,6 +72,7 @@ class MaildirMailbox final : public LoggedMailbox {
   std::unordered_map<std::string, std::size_t> by_key_;
   Keywords keywords_;
   Watch watch_;
+  std::optional<StateLog::Guard> session_hold_;  // lock_exclusively()
 };
 
 }  // namespace mail::store::maildir

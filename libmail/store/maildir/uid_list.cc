@@ -14,6 +14,17 @@ namespace mail::store::maildir {
 namespace {
 constexpr std::string_view kMark = "tubepost\n";
 constexpr time_t kStaleSeconds = 120;
+
+// "6 W21 P0000000c4f2a :name": a letter and its value each.
+Extras parse_extras(std::string_view fields) {
+  Extras extras;
+  for (const auto field : ascii::words(fields, " ")) {
+    if (field.front() == 'G') extras.guid = std::string(field.substr(1));
+    if (field.front() == 'P') extras.pop3_uidl = std::string(field.substr(1));
+  }
+  return extras;
+}
+
 }  // namespace
 
 Result<UidList> read_uid_list(const std::string& path) {
@@ -34,7 +45,9 @@ Result<UidList> read_uid_list(const std::string& path) {
     const auto uid = ascii::to_number<std::uint32_t>(line.substr(0, line.find(' ')));
     const auto colon = line.find(" :");
     if (!uid || colon == std::string_view::npos) continue;
-    list.uids[parse_file_name(line.substr(colon + 2)).base] = *uid;
+    const std::string base = parse_file_name(line.substr(colon + 2)).base;
+    list.uids[base] = *uid;
+    if (line.find(' ') < colon) list.extras[base] = parse_extras(line.substr(0, colon));
     list.uid_next = std::max(list.uid_next, *uid + 1);
   }
   return list;

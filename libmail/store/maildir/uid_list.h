@@ -12,10 +12,16 @@
 
 namespace mail::store::maildir {
 
+struct Extras {           // fields between UID and name that mean something to us
+  std::string guid;       // G
+  std::string pop3_uidl;  // P: pop3_save_uidl, or a migration
+};
+
 struct UidList {
   std::uint32_t uid_validity = 0;  // 0: there is none, or it cannot be read
   std::uint32_t uid_next = 1;
   std::map<std::string, std::uint32_t> uids;  // by base name
+  std::map<std::string, Extras> extras;       // likewise, of those that have any
 };
 
 Result<UidList> read_uid_list(const std::string& path);

@@ -343,6 +343,17 @@ Result<std::string> MboxMailbox::from_line(Uid uid) {
   return line;
 }
 
+// procmail, mutt and deliveries wait for the file's lock.
+Result<void> MboxMailbox::lock_exclusively() {
+  TRY(LoggedMailbox::lock_exclusively());
+  if (session_hold_) return {};
+  auto held = lock(sys::Lock::Exclusive, Missing::Fail);
+  if (!held && held.error().code == Errc::NotFound) return {};  // nothing to hold
+  if (!held) return fail(held.error());
+  session_hold_.emplace(*std::move(held));
+  return {};
+}
+
 int MboxMailbox::event_fd() { return watch_.start({path_, log_.path()}); }
 
 }  // namespace mail::store::mbox

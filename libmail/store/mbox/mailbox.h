@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -31,6 +32,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<std::string> from_line(Uid uid) override;
   [[nodiscard]] int event_fd() override;
   Result<void> fold() override;
+  Result<void> lock_exclusively() override;
 
   // For readers: octets of the message's content, wherever it lies now, and Unavailable when they
   // are not those any more that the reader was opened for.
@@ -103,6 +105,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   std::unordered_map<std::uint32_t, std::size_t> by_uid_;
   std::set<std::string> left_;  // intents that only their retry can resolve
   Watch watch_;
+  std::optional<Lock> session_hold_;  // lock_exclusively(); before what it releases
 };
 
 }  // namespace mail::store::mbox

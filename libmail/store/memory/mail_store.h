@@ -17,6 +17,7 @@ struct StoredMessage {
   MessageInfo info;
   std::string octets;  // as they were appended, LF line ends
   std::string envelope_sender;
+  FormerIds former_ids;  // as the test wishes
 };
 
 struct Box {

@@ -112,6 +112,13 @@ Result<std::string> MemoryMailbox::from_line(Uid uid) {
   return line;
 }
 
+Result<std::map<Uid, FormerIds>> MemoryMailbox::former_ids() {
+  TRY(world_->call());
+  std::map<Uid, FormerIds> ids;
+  for (const auto& [uid, message] : box_->messages) ids[uid] = message.former_ids;
+  return ids;
+}
+
 Result<void> MemoryMailbox::lock_exclusively() {
   TRY(world_->call());
   if (holds_lock_) return {};
