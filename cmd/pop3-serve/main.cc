@@ -15,13 +15,27 @@
 namespace mail::cmd {
 namespace {
 
+constexpr std::string_view kUtf8 = "UTF8";  // HandOver::tag: what the client said before login
+
 pop3::Settings pop3_settings(const config::Configuration& config,
                              const config::Connection& connection) {
   const auto dovecot = config.dovecot(connection);
   pop3::Settings settings;
   settings.uidl_format = dovecot.get_string("pop3_uidl_format");
+  settings.rename_duplicates = dovecot.get_string("pop3_uidl_duplicates") == "rename";
+  settings.reuse_xuidl = dovecot.get_bool("pop3_reuse_xuidl");
+  settings.md5_of =
+      dovecot.get_string("mbox_md5") == "all" ? pop3::Md5Of::All : pop3::Md5Of::Apop3d;
   settings.no_flag_updates = dovecot.get_bool("pop3_no_flag_updates");
+  settings.enable_last = dovecot.get_bool("pop3_enable_last");
   settings.lock_session = dovecot.get_bool("pop3_lock_session");
+  settings.deleted_flag = dovecot.get_string("pop3_deleted_flag");
+  settings.expunges = pop3::expunges(dovecot.get_string("pop3_delete_type"), settings.deleted_flag);
+  for (const auto& name : dovecot.get_list("pop3_client_workarounds")) {
+    if (name == "outlook-no-nuls") settings.workarounds.outlook_no_nuls = true;
+    if (name == "oe-ns-eoh") settings.workarounds.oe_ns_eoh = true;
+  }
+  settings.logout_format = dovecot.get_string("pop3_logout_format");
   return settings;
 }
 
@@ -66,6 +80,7 @@ Result<login::FrontOutcome> serve_front(net::Transport& io, login::FrontContext&
   outcome.logged_in = session.want() == pop3::LoginSession::Want::LoggedIn;
   outcome.login_name = session.login_name();
   outcome.unread = session.take_unread();
+  if (session.is_utf8()) outcome.tag = kUtf8;
   return outcome;
 }
 
@@ -78,7 +93,8 @@ Result<void> serve_session(const config::Configuration& config, net::Transport& 
     mail_store = TRY(store::open_mail_store(
         config::store_settings(config, connection_of(record, "pop3")), record.identity));
     auto inbox = TRY(mail_store->open("INBOX"));
-    return pop3::Session::open(settings, std::move(inbox), clock);
+    const auto mode = record.tag == kUtf8 ? pop3::Session::Mode::Utf8 : pop3::Session::Mode::Ascii;
+    return pop3::Session::open(settings, std::move(inbox), clock, mode);
   }();
   if (!opened) {
     log::error("pop3(" + log::escape(record.identity.user) + "): " + opened.error().log_text);
@@ -87,11 +103,8 @@ Result<void> serve_session(const config::Configuration& config, net::Transport& 
   pop3::Session* session = opened->get();
   Adapter adapter(*session);
   auto served = net::serve(io, adapter);
-  const auto& counts = session->statistics();
-  log::info("pop3(" + log::escape(record.identity.user) + "): Disconnected: Logged out top=" +
-            std::to_string(counts.top) + ", retr=" + std::to_string(counts.retrieved) +
-            ", del=" + std::to_string(counts.deleted) + '/' + std::to_string(counts.messages) +
-            ", size=" + std::to_string(counts.octets));
+  log::info("pop3(" + log::escape(record.identity.user) + "): Disconnected: Logged out " +
+            pop3::logout_text(settings.logout_format, session->statistics()));
   return served;
 }
 

@@ -11,6 +11,7 @@
 #include "libmail/config/expand.h"
 #include "libmail/config/loader.h"
 #include "libmail/config/postfix_file.h"
+#include "libmail/config/values_pop3.h"
 #include "libmail/config/without_effect.h"
 #include "libmail/table/logical_lines.h"
 #include "libmail/table/table.h"
@@ -272,6 +273,9 @@ class Loader {
     if (name == "smtpd_tls_protocols" || name == "smtpd_tls_mandatory_protocols") {
       const auto versions = tls::parse_protocols(value);
       if (!versions) report(origin, name + ": " + versions.error().log_text);
+    }
+    if (const auto mistake = mistake_of_pop3(row.name, value, config_.dovecot("pop3"))) {
+      report(origin, name + ": " + *mistake);
     }
     if (is_list(row.type)) check_items(row, name, parse_list(value), origin, 0);
   }

@@ -21,7 +21,8 @@ struct HandOver {
   auth::Identity identity;
   std::string login_name;  // as the client spelled it, for the log
   std::string unread;      // octets read from the peer and not used yet (pipelined after login)
-  std::string tag;         // IMAP: the tag of LOGIN/AUTHENTICATE that the session answers
+  std::string tag;         // what the protocol's session needs from before login. IMAP: the tag of
+                           // LOGIN/AUTHENTICATE that it answers; POP3: "UTF8" where that was said
   net::Peer peer;
   bool tls = false;
   std::string tls_description;

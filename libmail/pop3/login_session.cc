@@ -7,6 +7,9 @@ namespace mail::pop3 {
 namespace {
 
 constexpr std::size_t kMaxErrors = 20;
+// Lines that one connection may send before login, SASL's included: ten attempts by USER and PASS
+// or AUTH, with CAPA, STLS, CAPA and UTF8 before each, stay far below. Ours.
+constexpr std::size_t kMaxLines = 200;
 constexpr std::string_view kNoCleartext =
     "[AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
 
@@ -14,7 +17,9 @@ constexpr std::string_view kNoCleartext =
 
 std::string capabilities(bool tls_offered, bool plaintext,
                          const std::vector<std::string_view>& mechanisms) {
-  std::string out = "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n";
+  std::string out =
+      "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n"
+      "EXPIRE NEVER\r\nUTF8\r\n";
   if (tls_offered) out += "STLS\r\n";
   if (plaintext) out += "USER\r\n";
   if (!mechanisms.empty()) {
@@ -45,6 +50,7 @@ void LoginSession::tls_started() {
   context_.tls = true;
   framer_.clear();
   has_user_ = false;
+  is_utf8_ = false;
   user_.clear();
   sasl_.reset();
   want_ = Want::Input;
@@ -59,7 +65,9 @@ void LoginSession::receive(std::string_view octets) {
   while (want_ == Want::Input) {
     auto line = framer_.next();
     if (!line) return;
-    if (*line) {
+    if (++lines_ > kMaxLines) {
+      close_with(error("Too many commands before login."));
+    } else if (*line) {
       process_line(**line);
       auth::wipe(**line);  // perhaps a password
     } else if (line->error().code == Errc::TooLarge) {
@@ -99,28 +107,15 @@ void LoginSession::process_line(std::string_view line) {
   if (command.verb == "CAPA") {
     say_capabilities();
   } else if (command.verb == "USER") {
-    if (refuse_cleartext()) return;
-    if (argument.empty()) {
-      output_ += error("USER takes a name.");
-      count_error();
-      return;
-    }
-    user_ = argument;
-    has_user_ = true;
-    output_ += ok("");
+    on_user(argument);
   } else if (command.verb == "PASS") {
     on_pass(command.argument);
   } else if (command.verb == "AUTH") {
     on_auth(argument);
   } else if (command.verb == "STLS") {
-    if (!context_.tls_offered || context_.tls) {
-      output_ += error(context_.tls ? "TLS is already active." : "TLS support isn't enabled.");
-      count_error();
-      return;
-    }
-    output_ += ok("Begin TLS negotiation now.");
-    framer_.clear();  // plaintext behind STLS is never used (CVE-2011-0411 and its kin)
-    want_ = Want::Tls;
+    on_stls();
+  } else if (command.verb == "UTF8") {
+    on_utf8(argument);
   } else if (command.verb == "QUIT") {
     output_ += ok("Logging out");
     want_ = Want::Close;
@@ -130,6 +125,40 @@ void LoginSession::process_line(std::string_view line) {
     output_ += error("Unknown command.");
     count_error();
   }
+}
+
+void LoginSession::on_user(std::string_view name) {
+  if (refuse_cleartext()) return;
+  if (name.empty()) {
+    output_ += error("USER takes a name.");
+    count_error();
+    return;
+  }
+  user_ = name;
+  has_user_ = true;
+  output_ += ok("");
+}
+
+void LoginSession::on_stls() {
+  if (!context_.tls_offered || context_.tls) {
+    output_ += error(context_.tls ? "TLS is already active." : "TLS support isn't enabled.");
+    count_error();
+    return;
+  }
+  output_ += ok("Begin TLS negotiation now.");
+  framer_.clear();  // plaintext behind STLS is never used (CVE-2011-0411 and its kin)
+  want_ = Want::Tls;
+}
+
+// RFC 6856 section 2.1; what it means is the mailbox session's.
+void LoginSession::on_utf8(std::string_view argument) {
+  if (!argument.empty()) {
+    output_ += error("UTF8 takes no argument.");
+    count_error();
+    return;
+  }
+  is_utf8_ = true;
+  output_ += ok("UTF-8 mode.");
 }
 
 void LoginSession::on_pass(std::string& password) {

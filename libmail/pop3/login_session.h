@@ -42,11 +42,15 @@ class LoginSession {
   [[nodiscard]] const std::string& login_name() const { return login_name_; }
   [[nodiscard]] const auth::Identity& identity() const { return identity_; }
   std::string take_unread() { return framer_.take_rest(); }
+  [[nodiscard]] bool is_utf8() const { return is_utf8_; }  // the client said UTF8 (RFC 6856)
 
  private:
   void process_line(std::string_view line);
+  void on_user(std::string_view name);
   void on_pass(std::string& password);
   void on_auth(std::string_view argument);
+  void on_stls();
+  void on_utf8(std::string_view argument);
   void answer_sasl(auth::SaslStep step);
   void log_in(auth::Identity identity, std::string name);
   void refuse_login(const Error& error);
@@ -60,17 +64,20 @@ class LoginSession {
   LineFramer framer_;
   std::string user_;
   bool has_user_ = false;
+  bool is_utf8_ = false;
   std::optional<auth::SaslExchange> sasl_;
   std::string login_name_;
   auth::Identity identity_;
   std::size_t errors_ = 0;
+  std::size_t lines_ = 0;
   std::string output_;
   Want want_ = Want::Input;
   MonotonicTime deadline_;
 };
 
-// CAPA's lines (RFC 2449 section 6). USER and SASL are announced after login as before it (RFC 2449
-// section 6.3, RFC 5034 section 3).
+// CAPA's lines (RFC 2449 section 6): what there is of RFC 2449, 3206, 5034, 6856 and 2595. Messages
+// are kept until they are deleted (EXPIRE NEVER); no LOGIN-DELAY, since none is asked for. USER and
+// SASL are announced after login as before it (RFC 2449 section 6.3, RFC 5034 section 3).
 std::string capabilities(bool tls_offered, bool plaintext,
                          const std::vector<std::string_view>& mechanisms);
 

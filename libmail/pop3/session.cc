@@ -1,87 +1,86 @@
 #include "libmail/pop3/session.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <limits>
-#include <set>
 
+#include "libmail/auth/sasl_policy.h"
 #include "libmail/base/ascii.h"
-#include "libmail/base/cursor.h"
 #include "libmail/base/log.h"
+#include "libmail/pop3/header.h"
 #include "libmail/pop3/login_session.h"
 #include "libmail/pop3/response.h"
+#include "libmail/pop3/surrogate.h"
 
 namespace mail::pop3 {
 namespace {
 
 constexpr std::size_t kMaxOutput = 64U << 10U;  // octets given at once (net/serve.h)
-constexpr std::uint64_t kAllLines = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 
-std::string format_uidl(std::string_view format, store::Uid uid, store::UidValidity validity) {
-  std::string out;
-  Cursor in{format};
-  while (!in.at_end()) {
-    const char c = in.next();
-    if (c != '%') {
-      out += c;
-      continue;
-    }
-    const bool zeros = in.peek_is('0');
-    const auto width = ascii::to_number<std::size_t>(in.take_while(ascii::is_digit)).value_or(0);
-    const bool hexadecimal = in.consume('X');
-    if (in.at_end()) break;
-    const char what = in.next();
-    if (what != 'u' && what != 'v') {
-      out += what;
-      continue;
-    }
-    const std::uint32_t value = what == 'u' ? uid.value : validity.value;
-    char digits[16];
-    std::snprintf(digits, sizeof digits, hexadecimal ? "%x" : "%u", value);
-    std::string text = digits;
-    if (text.size() < std::min<std::size_t>(width, 32)) {
-      text.insert(0, std::min<std::size_t>(width, 32) - text.size(), zeros ? '0' : ' ');
-    }
-    out += text;
-  }
-  return out;
-}
+struct Session::Verb {
+  std::string_view name;
+  void (Session::*run)(std::string_view argument);
+};
+const Session::Verb Session::kVerbs[] = {
+    {"STAT", &Session::on_stat}, {"LIST", &Session::on_list}, {"UIDL", &Session::on_uidl},
+    {"RETR", &Session::on_retr}, {"TOP", &Session::on_top},   {"DELE", &Session::on_dele},
+    {"NOOP", &Session::on_noop}, {"RSET", &Session::on_rset}, {"LAST", &Session::on_last},
+    {"CAPA", &Session::on_capa}, {"UTF8", &Session::on_utf8}, {"QUIT", &Session::on_quit},
+};
 
 Result<std::unique_ptr<Session>> Session::open(const Settings& settings,
                                                std::unique_ptr<store::Mailbox> mailbox,
-                                               const Clock& clock) {
-  std::unique_ptr<Session> session(new Session(settings, std::move(mailbox), clock));
+                                               const Clock& clock, Mode mode) {
+  UidlFormat format = TRY(UidlFormat::parse(settings.uidl_format));
+  std::unique_ptr<Session> session(
+      new Session(settings, std::move(format), std::move(mailbox), clock, mode));
   if (settings.lock_session) TRY(session->mailbox_->lock_exclusively());
-  const store::MailboxStatus status = TRY(session->mailbox_->status());
-  session->validity_ = status.uid_validity;
-  const auto changes = TRY(session->mailbox_->since(store::ModSeq{}));
-  session->messages_.reserve(changes.messages.size());
-  for (const auto& info : changes.messages) {
-    session->messages_.push_back(
-        {info.uid, info.size, info.flags.has(store::Flag::Seen), false, false});
-    session->statistics_.octets += info.size;
-  }
-  session->statistics_.messages = session->messages_.size();
+  TRY(session->take_snapshot());
   session->deadline_ = clock.monotonic() + settings.idle_timeout;
   session->output_ = ok("Logged in.");
   return session;
 }
 
+Result<void> Session::take_snapshot() {
+  const store::MailboxStatus status = TRY(mailbox_->status());
+  validity_ = status.uid_validity;
+  const auto changes = TRY(mailbox_->since(store::ModSeq{}));
+  messages_.reserve(changes.messages.size());
+  for (const auto& info : changes.messages) {
+    // Deleted by an earlier session (pop3_deleted_flag): not in the maildrop any more.
+    const auto& hidden = settings_.deleted_flag;
+    if (!hidden.empty() && info.flags.has_keyword(hidden)) continue;
+    const bool seen = info.flags.has(store::Flag::Seen);
+    messages_.push_back({info.uid, info.size, seen, false, false});
+    if (seen) last_before_ = messages_.size();
+    left_octets_ += info.size;
+  }
+  last_ = last_before_;
+  left_ = messages_.size();
+  statistics_.messages = left_;
+  statistics_.octets = left_octets_;
+  return {};
+}
+
 Session::Want Session::want() const {
-  return closing_ && !transfer_ && output_.empty() ? Want::Close : Want::Input;
+  return closing_ && !transfer_ && !listing_ && output_.empty() ? Want::Close : Want::Input;
 }
 
 std::string Session::take_output() {
   for (;;) {
-    if (transfer_ && output_.size() < kMaxOutput) fill_transfer();
-    if (!transfer_) process();
-    if (output_.size() >= kMaxOutput || !transfer_) break;
+    if (output_.size() >= kMaxOutput) break;
+    if (transfer_) {
+      fill_transfer();
+    } else if (listing_) {
+      fill_listing();
+    } else {
+      process();
+      if (!transfer_ && !listing_) break;
+    }
   }
-  if (output_.size() <= kMaxOutput) return std::exchange(output_, {});
   std::string part = output_.substr(0, kMaxOutput);
-  output_.erase(0, kMaxOutput);
+  output_.erase(0, part.size());
+  statistics_.output += part.size();
   return part;
 }
 
@@ -91,9 +90,11 @@ void Session::receive(std::string_view octets) {
     if (!closing_) finish(false);
     closing_ = true;
     transfer_.reset();
+    listing_.reset();
     output_.clear();
     return;
   }
+  statistics_.input += octets.size();
   deadline_ = clock_.monotonic() + settings_.idle_timeout;
   framer_.feed(octets);
 }
@@ -107,14 +108,15 @@ void Session::timed_out() {
 
 void Session::terminate() {
   finish(false);
+  transfer_.reset();
+  listing_.reset();
   output_ += error("[SYS/TEMP] Server shutting down.");
   closing_ = true;
-  transfer_.reset();
 }
 
 // Pipelined commands are answered while the output has room.
 void Session::process() {
-  while (!closing_ && !transfer_ && output_.size() < kMaxOutput) {
+  while (!closing_ && !transfer_ && !listing_ && output_.size() < kMaxOutput) {
     const auto line = framer_.next();
     if (!line) return;
     if (*line) {
@@ -127,6 +129,17 @@ void Session::process() {
       output_ += error("NUL is not allowed.");
     }
   }
+}
+
+void Session::process_line(std::string_view line) {
+  const Command command = parse_command(line);
+  const auto* verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                  [&](const Verb& known) { return known.name == command.verb; });
+  if (verb == std::end(kVerbs)) {
+    output_ += error("Unknown command.");
+    return;
+  }
+  (this->*verb->run)(ascii::trim(command.argument));
 }
 
 void Session::say_failure(const Error& failure) {
@@ -145,204 +158,153 @@ Result<Session::Message*> Session::find(std::string_view argument) {
   return &message;
 }
 
-void Session::process_line(std::string_view line) {
-  const Command command = parse_command(line);
-  const std::string_view argument = ascii::trim(command.argument);
-  if (command.verb == "STAT") {
-    std::size_t count = 0;
-    std::uint64_t octets = 0;
-    for (const auto& message : messages_) {
-      if (message.deleted) continue;
-      ++count;
-      octets += message.size;
-    }
-    output_ += ok(std::to_string(count) + ' ' + std::to_string(octets));
-  } else if (command.verb == "LIST") {
-    say_list(argument);
-  } else if (command.verb == "UIDL") {
-    say_uidl(argument);
-  } else if (command.verb == "RETR") {
-    const auto message = find(argument);
-    if (!message) return say_failure(message.error());
-    start_transfer(**message, std::nullopt);
-    if (transfer_) {
-      (*message)->retrieved = true;
-      ++statistics_.retrieved;
-      last_ = std::max(last_, static_cast<std::size_t>(*message - messages_.data()) + 1);
-    }
-  } else if (command.verb == "TOP") {
-    const auto arguments = parse_top(argument);
-    if (!arguments) return say_failure(arguments.error());
-    const auto message = find(std::to_string(arguments->number));
-    if (!message) return say_failure(message.error());
-    ++statistics_.top;
-    start_transfer(**message, arguments->lines);
-  } else if (command.verb == "DELE") {
-    const auto message = find(argument);
-    if (!message) return say_failure(message.error());
-    (*message)->deleted = true;
-    last_ = std::max(last_, static_cast<std::size_t>(*message - messages_.data()) + 1);
-    output_ += ok("Marked to be deleted.");
-  } else if (command.verb == "NOOP") {
-    output_ += ok("");
-  } else if (command.verb == "RSET") {
-    for (auto& message : messages_) {
-      message.deleted = false;
-      message.retrieved = false;
-    }
-    last_ = 0;
-    output_ += ok("");
-  } else if (command.verb == "LAST") {
-    output_ += ok(std::to_string(last_));
-  } else if (command.verb == "CAPA") {
-    output_ += capabilities(false, true, auth::SaslPolicy{}.offered(true));
-  } else if (command.verb == "QUIT") {
-    finish(true);
-    closing_ = true;
-  } else {
-    output_ += error("Unknown command.");
-  }
+void Session::on_stat(std::string_view /*argument*/) {
+  output_ += ok(std::to_string(left_) + ' ' + std::to_string(left_octets_));
 }
 
-void Session::say_list(std::string_view argument) {
+void Session::on_list(std::string_view argument) {
+  if (argument.empty()) {
+    output_ += ok(std::to_string(left_) + " messages:");
+    listing_ = Listing{};
+    return;
+  }
+  const auto message = find(argument);
+  if (!message) return say_failure(message.error());
+  output_ += ok(std::to_string(number_of(**message)) + ' ' + std::to_string((*message)->size));
+}
+
+void Session::on_uidl(std::string_view argument) {
   if (!argument.empty()) {
     const auto message = find(argument);
     if (!message) return say_failure(message.error());
-    output_ += ok(std::to_string(*message - messages_.data() + 1) + ' ' +
-                  std::to_string((*message)->size));
+    if (const auto made = make_uidls(); !made) return say_failure(made.error());
+    const auto number = number_of(**message);
+    output_ += ok(std::to_string(number) + ' ' + uidls_.at(number - 1));
     return;
   }
-  const auto count = std::count_if(messages_.begin(), messages_.end(),
-                                   [](const Message& message) { return !message.deleted; });
-  output_ += ok(std::to_string(count) + " messages:");
-  for (std::size_t i = 0; i < messages_.size(); ++i) {
-    if (messages_[i].deleted) continue;
-    output_ += std::to_string(i + 1) + ' ' + std::to_string(messages_[i].size) + "\r\n";
-  }
-  output_ += ".\r\n";
-}
-
-void Session::say_uidl(std::string_view argument) {
-  const auto id = [this](const Message& message) {
-    return format_uidl(settings_.uidl_format, message.uid, validity_);
-  };
-  if (!argument.empty()) {
-    const auto message = find(argument);
-    if (!message) return say_failure(message.error());
-    output_ += ok(std::to_string(*message - messages_.data() + 1) + ' ' + id(**message));
-    return;
-  }
+  if (const auto made = make_uidls(); !made) return say_failure(made.error());
   output_ += ok("");
-  for (std::size_t i = 0; i < messages_.size(); ++i) {
-    if (!messages_[i].deleted) output_ += std::to_string(i + 1) + ' ' + id(messages_[i]) + "\r\n";
-  }
-  output_ += ".\r\n";
+  listing_ = Listing{true, 0};
 }
 
-void Session::start_transfer(const Message& message, std::optional<std::uint64_t> lines) {
-  auto reader = mailbox_->open(message.uid, store::View::Wire);
-  if (!reader) return say_failure(reader.error());
-  output_ += lines ? ok("") : ok(std::to_string(message.size) + " octets");
-  if (buffer_.empty()) buffer_.resize(kMaxOutput);
-  transfer_ = Transfer{};
-  transfer_->reader = *std::move(reader);
-  transfer_->body_lines_left = lines.value_or(kAllLines);
+void Session::fill_listing() {
+  for (; listing_->at < messages_.size() && output_.size() < kMaxOutput; ++listing_->at) {
+    const Message& message = messages_[listing_->at];
+    if (message.deleted) continue;
+    output_ += std::to_string(listing_->at + 1) + ' ';
+    output_ += listing_->is_uidl ? uidls_[listing_->at] : std::to_string(message.size);
+    output_ += "\r\n";
+  }
+  if (listing_->at < messages_.size()) return;
+  output_ += ".\r\n";
+  listing_.reset();
+}
+
+void Session::on_retr(std::string_view argument) {
+  const auto found = find(argument);
+  if (!found) return say_failure(found.error());
+  Message& message = **found;
+  if (!start_transfer(message, Kind::Retr, std::nullopt)) return;
+  message.retrieved = true;
+  ++statistics_.retrieved;
+  const auto number = number_of(message);
+  last_ = std::max(last_, number);
+  lowest_retrieved_ = lowest_retrieved_ == 0 ? number : std::min(lowest_retrieved_, number);
+}
+
+void Session::on_top(std::string_view argument) {
+  const auto arguments = parse_top(argument);
+  if (!arguments) return say_failure(arguments.error());
+  const auto message = find(std::to_string(arguments->number));
+  if (!message) return say_failure(message.error());
+  if (start_transfer(**message, Kind::Top, arguments->lines)) ++statistics_.top;
+}
+
+void Session::on_dele(std::string_view argument) {
+  const auto found = find(argument);
+  if (!found) return say_failure(found.error());
+  Message& message = **found;
+  message.deleted = true;
+  --left_;
+  left_octets_ -= message.size;
+  last_ = std::max(last_, number_of(message));
+  output_ += ok("Marked to be deleted.");
+}
+
+void Session::on_noop(std::string_view /*argument*/) { output_ += ok(""); }
+
+void Session::on_rset(std::string_view /*argument*/) {
+  for (auto& message : messages_) {
+    message.deleted = false;
+    message.retrieved = false;
+  }
+  left_ = messages_.size();
+  left_octets_ = statistics_.octets;
+  last_ = last_before_;
+  output_ += ok("");
+}
+
+void Session::on_last(std::string_view /*argument*/) {
+  output_ += settings_.enable_last ? ok(std::to_string(last_)) : error("Unknown command.");
+}
+
+void Session::on_capa(std::string_view /*argument*/) {
+  output_ += capabilities(false, true, auth::SaslPolicy{}.offered(true));
+}
+
+// RFC 6856 section 2.1: in the AUTHORIZATION state only.
+void Session::on_utf8(std::string_view /*argument*/) {
+  output_ += error("UTF8 is to be said before login.");
+}
+
+void Session::on_quit(std::string_view /*argument*/) {
+  finish(true);
+  closing_ = true;
+}
+
+// `size`: of what is sent, as far as is known.
+Result<Transfer> Session::start(const Message& message, std::optional<std::uint64_t> lines,
+                                std::uint64_t& size) const {
+  auto reader = TRY(mailbox_->open(message.uid, store::View::Wire));
+  size = message.size;
+  if (mode_ == Mode::Utf8) return Transfer(std::move(reader), lines, settings_.workarounds);
+  std::string header = TRY(read_header(*reader));
+  const std::uint64_t body = header.size();
+  if (auto surrogate = make_surrogate(header)) {
+    header = *std::move(surrogate);
+    size += header.size() - body;
+  }
+  return Transfer(std::move(reader), lines, settings_.workarounds, std::move(header), body);
+}
+
+bool Session::start_transfer(const Message& message, Kind kind,
+                             std::optional<std::uint64_t> lines) {
+  std::uint64_t size = 0;
+  auto transfer = start(message, lines, size);
+  if (!transfer) {
+    say_failure(transfer.error());
+    return false;
+  }
+  const std::string answer = kind == Kind::Top ? ok("") : ok(std::to_string(size) + " octets");
+  (kind == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets) += answer.size();
+  output_ += answer;
+  transfer_.emplace(*std::move(transfer));
+  transfer_kind_ = kind;
+  return true;
 }
 
 void Session::fill_transfer() {
-  Transfer& transfer = *transfer_;
-  const auto got = transfer.reader->read(transfer.at, buffer_);
-  if (!got) {
-    // In the middle of a message nothing can be said that the client would not take for its text.
-    log::error(got.error().log_text);
-    transfer_.reset();
-    finish(false);
-    closing_ = true;
-    return;
-  }
-  transfer.at += *got;
-  append_stuffed({buffer_.data(), *got});
-  if (*got != 0 && !transfer.done) return;
-  if (!transfer.at_line_start) output_ += "\r\n";
-  output_ += ".\r\n";
+  const auto before = transfer_->octets();
+  const auto is_last = transfer_->fill(output_);
+  (transfer_kind_ == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets) +=
+      transfer_->octets() - before;
+  if (is_last && !*is_last) return;
   transfer_.reset();
-}
-
-// Dot-stuffing (RFC 1939 section 3) and TOP's counting, by whole runs between line ends.
-void Session::append_stuffed(std::string_view octets) {
-  Transfer& transfer = *transfer_;
-  std::size_t at = 0;
-  while (at < octets.size()) {
-    if (transfer.at_line_start) {
-      if (transfer.body_lines_left != kAllLines && !transfer.in_header) {
-        if (transfer.body_lines_left == 0) {
-          transfer.done = true;
-          return;
-        }
-        --transfer.body_lines_left;
-      }
-      if (octets[at] == '.') output_ += '.';
-      transfer.header_line_empty = true;
-    }
-    const auto end = octets.find('\n', at);
-    const auto stop = end == std::string_view::npos ? octets.size() : end + 1;
-    const std::string_view run = octets.substr(at, stop - at);
-    output_ += run;
-    if (transfer.in_header && run.find_first_not_of("\r\n") != std::string_view::npos) {
-      transfer.header_line_empty = false;
-    }
-    transfer.at_line_start = end != std::string_view::npos;
-    if (transfer.at_line_start && transfer.in_header && transfer.header_line_empty) {
-      transfer.in_header = false;
-    }
-    at = stop;
-  }
-}
-
-// UPDATE state: \Seen on what was retrieved, and with QUIT the deletions, all in one step.
-void Session::finish(bool delete_too) {
-  std::set<store::Uid> seen;
-  std::set<store::Uid> gone;
-  for (const auto& message : messages_) {
-    if (delete_too && message.deleted) {
-      gone.insert(message.uid);
-    } else if (message.retrieved && !message.seen && !settings_.no_flag_updates) {
-      seen.insert(message.uid);
-    }
-  }
-  Result<void> finished{};
-  if (!seen.empty() || !gone.empty()) {
-    const auto changed = mailbox_->change([&](store::Snapshot snapshot) {
-      std::vector<store::Change> changes;
-      for (const auto& info : snapshot) {
-        store::Change change;
-        change.uid = info.uid;
-        if (gone.count(info.uid) != 0) {
-          change.expunge = true;
-        } else if (seen.count(info.uid) != 0) {
-          change.flags = info.flags;
-          change.flags->set(store::Flag::Seen);
-          change.mark_old = true;
-        } else {
-          continue;
-        }
-        changes.push_back(std::move(change));
-      }
-      return changes;
-    });
-    if (!changed) finished = fail(changed.error());
-  }
-  if (const auto folded = mailbox_->fold(); !folded) log::warning(folded.error().log_text);
-  if (!finished) {
-    log::error(finished.error().log_text);
-    // RFC 1939 section 6: messages that could not be removed are told.
-    if (delete_too) output_ += error("[SYS/TEMP] Some deleted messages not removed.");
-    return;
-  }
-  statistics_.deleted = gone.size();
-  if (delete_too) {
-    output_ += ok(gone.empty() ? "Logging out." : "Logging out, messages deleted.");
-  }
+  if (is_last) return;
+  // In the middle of a message nothing can be said that the client would not take for its text.
+  log::error(is_last.error().log_text);
+  finish(false);
+  closing_ = true;
 }
 
 }  // namespace mail::pop3

@@ -13,22 +13,21 @@
 #include "libmail/pop3/command.h"
 #include "libmail/pop3/framer.h"
 #include "libmail/pop3/settings.h"
+#include "libmail/pop3/statistics.h"
+#include "libmail/pop3/transfer.h"
+#include "libmail/pop3/uidl.h"
 #include "libmail/store/mailbox.h"
 
 namespace mail::pop3 {
 
-// A unique-id by Dovecot's pop3_uidl_format: %u uid, %v uidvalidity, with width and X for
-// hexadecimal
-// ("%08Xu%08Xv").
-std::string format_uidl(std::string_view format, store::Uid uid, store::UidValidity validity);
-
 class Session {
  public:
   enum class Want : std::uint8_t { Input, Close };
-  // Takes the snapshot. `greets`: says "+OK Logged in." as the answer to the login.
+  enum class Mode : std::uint8_t { Ascii, Utf8 };  // Utf8: the client said UTF8 (RFC 6856)
+  // Takes the snapshot; the first output is "+OK Logged in." as the answer to the login.
   static Result<std::unique_ptr<Session>> open(const Settings& settings,
                                                std::unique_ptr<store::Mailbox> mailbox,
-                                               const Clock& clock);
+                                               const Clock& clock, Mode mode = Mode::Ascii);
 
   std::string take_output();
   [[nodiscard]] Want want() const;
@@ -37,15 +36,16 @@ class Session {
   void timed_out();
   void terminate();
 
-  struct Statistics {  // for the log line at the end
-    std::size_t top = 0, retrieved = 0, deleted = 0, messages = 0;
-    std::uint64_t octets = 0;  // of the maildrop
-  };
   [[nodiscard]] const Statistics& statistics() const { return statistics_; }
 
  private:
-  Session(const Settings& settings, std::unique_ptr<store::Mailbox> mailbox, const Clock& clock)
-      : settings_(settings), mailbox_(std::move(mailbox)), clock_(clock) {}
+  Session(const Settings& settings, UidlFormat format, std::unique_ptr<store::Mailbox> mailbox,
+          const Clock& clock, Mode mode)
+      : settings_(settings),
+        format_(std::move(format)),
+        mailbox_(std::move(mailbox)),
+        clock_(clock),
+        mode_(mode) {}
   struct Message {
     store::Uid uid;
     std::uint64_t size = 0;
@@ -53,38 +53,67 @@ class Session {
     bool retrieved = false;  // in this session: \Seen at the end
     bool deleted = false;
   };
-  // A message being sent: read and dot-stuffed a buffer at a time.
-  struct Transfer {
-    std::unique_ptr<store::MessageReader> reader;
-    std::uint64_t at = 0;
-    bool at_line_start = true;
-    bool last_was_cr = false;
-    std::uint64_t body_lines_left = 0;  // TOP; kAllLines for RETR
-    bool in_header = true;
-    bool header_line_empty = true;
-    bool done = false;
+  // LIST or UIDL on its way: memory does not grow with the maildrop.
+  struct Listing {
+    bool is_uidl = false;
+    std::size_t at = 0;
   };
+  enum class Kind : std::uint8_t { Retr, Top };
+  struct Verb;
+  static const Verb kVerbs[];
 
+  Result<void> take_snapshot();
   void process();
   void process_line(std::string_view line);
   void fill_transfer();
-  void append_stuffed(std::string_view octets);
+  void fill_listing();
   Result<Message*> find(std::string_view argument);
-  void start_transfer(const Message& message, std::optional<std::uint64_t> lines);
+  [[nodiscard]] std::size_t number_of(const Message& message) const {
+    return static_cast<std::size_t>(&message - messages_.data()) + 1;
+  }
+  [[nodiscard]] Result<Transfer> start(const Message& message, std::optional<std::uint64_t> lines,
+                                       std::uint64_t& size) const;
+  bool start_transfer(const Message& message, Kind kind, std::optional<std::uint64_t> lines);
   void finish(bool delete_too);
-  void say_list(std::string_view argument);
-  void say_uidl(std::string_view argument);
+  Result<void> update(bool delete_too);
   void say_failure(const Error& failure);
 
+  void on_stat(std::string_view argument);
+  void on_list(std::string_view argument);
+  void on_uidl(std::string_view argument);
+  void on_retr(std::string_view argument);
+  void on_top(std::string_view argument);
+  void on_dele(std::string_view argument);
+  void on_noop(std::string_view argument);
+  void on_rset(std::string_view argument);
+  void on_last(std::string_view argument);
+  void on_capa(std::string_view argument);
+  void on_utf8(std::string_view argument);
+  void on_quit(std::string_view argument);
+
+  // session_uidl.cc
+  Result<void> make_uidls();  // all, when the first is asked for
+  Result<std::string> make_uidl(const Message& message, const store::FormerIds& former,
+                                bool& is_generated);
+  void note_uidl_change();
+
   const Settings& settings_;
+  UidlFormat format_;
   std::unique_ptr<store::Mailbox> mailbox_;
   const Clock& clock_;
+  Mode mode_;
   store::UidValidity validity_;
   std::vector<Message> messages_;
-  std::size_t last_ = 0;  // highest message accessed (LAST, RFC 1460)
+  std::size_t left_ = 0;           // messages not marked as deleted
+  std::uint64_t left_octets_ = 0;  // their sizes
+  std::vector<std::string> uidls_;
+  std::size_t last_ = 0;         // highest message accessed (LAST, RFC 1460)
+  std::size_t last_before_ = 0;  // likewise, at login
+  std::size_t lowest_retrieved_ = 0;
   LineFramer framer_;
   std::optional<Transfer> transfer_;
-  std::vector<char> buffer_;
+  Kind transfer_kind_ = Kind::Retr;
+  std::optional<Listing> listing_;
   std::string output_;
   bool closing_ = false;
   MonotonicTime deadline_{};

@@ -7,7 +7,6 @@
 
 #include "libmail/pop3/command.h"
 #include "libmail/pop3/framer.h"
-#include "libmail/pop3/session.h"
 
 namespace {
 
@@ -35,7 +34,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto command = mail::pop3::parse_command(line);
     static_cast<void>(mail::pop3::parse_number(command.argument));
     static_cast<void>(mail::pop3::parse_top(command.argument));
-    static_cast<void>(mail::pop3::format_uidl(line, {1}, {2}));
   }
   return 0;
 }

@@ -102,24 +102,6 @@ TEST(Command, Top) {
   }
 }
 
-TEST(Uidl, Formats) {  // Dovecot's pop3_uidl_format
-  const struct {
-    std::string format, id;
-  } cases[] = {
-      {"%08Xu%08Xv", "0000001f59682f00"},
-      {"%u.%v", "31.1500000000"},
-      {"%Xu", "1f"},
-      {"%5u", "   31"},
-      {"UID%u-%v", "UID31-1500000000"},
-      {"100%%", "100%"},
-      {"", ""},
-      {"%", ""},
-  };
-  for (const auto& [format, id] : cases) {
-    EXPECT_EQ(format_uidl(format, {31}, {1'500'000'000}), id) << format;
-  }
-}
-
 TEST(Response, Lines) {
   EXPECT_EQ(ok(""), "+OK\r\n");
   EXPECT_EQ(error("a\r\nb"), "-ERR a??b\r\n");

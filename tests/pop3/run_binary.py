@@ -19,7 +19,12 @@ tubepost.become_nobody()
 SCRIPTS = os.path.join(tubepost.SOURCE, "tests/transcripts/pop3")
 FROM = b"From ann@example.org Sat Aug 15 19:02:06 2017\n"
 # Of the in-memory world only: failures on demand, TLS, time; a stored message has its last line end.
-IN_MEMORY = {"tls", "need_tls", "ssl_required", "scram", "auth", "open", "in_use", "no_flag_updates"}
+IN_MEMORY = {"tls", "need_tls", "ssl_required", "scram", "auth", "open", "in_use"}
+# Settings of the configuration, by what scripts call them.
+CONFIGURED = {"no_flag_updates": "pop3_no_flag_updates = yes", "enable_last": "pop3_enable_last = yes",
+              "reuse_xuidl": "pop3_reuse_xuidl = yes", "duplicates": "pop3_uidl_duplicates = rename",
+              "uidl_format": "pop3_uidl_format = %s", "deleted_flag": "pop3_deleted_flag = $%s",
+              "delete_type": "pop3_delete_type = %s", "workarounds": "pop3_client_workarounds = %s"}
 LOGIN = b"USER boss\r\nPASS linuxprobe\r\n"
 
 
@@ -29,6 +34,8 @@ def message_of(what):
         return "Subject: dots\n.X-Dot: 1\n\n.\n..\n...three\nno.dot\n\n.last\n"
     if what == "bare":
         return "Subject: bare\n"
+    if what.startswith('"'):
+        return unescape(what[1:-1])
     text, left = "Subject: one\n\n", int(what) - 16
     while left >= 52:
         text, left = text + "x" * 50 + "\n", left - 52
@@ -54,7 +61,7 @@ class Session:
 
     def expect(self, line, where):
         got = self.process.stdout.readline()
-        check_equal(got, line.encode() + b"\r\n", where)
+        check_equal(got, line.encode("latin-1") + b"\r\n", where)
 
     def close(self):
         """What it still says, and its end."""
@@ -74,7 +81,7 @@ class Session:
 
 
 def set_up(mail, messages):
-    octets = b"".join(FROM + (("X-IMAPbase: 1500000000 0\n" if n == 0 else "") + text).encode() + b"\n"
+    octets = b"".join(FROM + (("X-IMAPbase: 1500000000 0\n" if n == 0 else "") + text).encode("latin-1") + b"\n"
                       for n, text in enumerate(messages))
     with open(mail.path("mail", "boss"), "wb") as f:
         f.write(octets)
@@ -95,7 +102,9 @@ def run_script(path):
     messages = [setting[1] for setting in settings if setting[0] == "message"]
     if names & IN_MEMORY or "no_end" in messages or "! timeout" in lines:
         return None
-    with tubepost.System("mbox", extra="auth_mechanisms = plain login\n") as mail:
+    configured = [line % setting[1] if "%" in (line := CONFIGURED[setting[0]]) else line
+                  for setting in settings if setting[0] in CONFIGURED]
+    with tubepost.System("mbox", extra="\n".join(["auth_mechanisms = plain login", *configured, ""])) as mail:
         mail.add_account("boss", "linuxprobe")
         mail.add_account("ann", " a b ")
         set_up(mail, [message_of(what) for what in messages])
@@ -113,6 +122,10 @@ def run_script(path):
                 session.say(unescape(text).encode("latin-1"))
             elif line.startswith("S:"):
                 session.expect(text, where)
+            elif line.startswith("S~"):
+                pattern = ".*".join(re.escape(part) for part in text.split("*"))
+                got = session.process.stdout.readline().decode("latin-1")
+                assert re.fullmatch(pattern + "\r\n", got), f"{where}: {got!r} is no {text}"
             elif line == "! terminate":
                 os.killpg(session.process.pid, signal.SIGTERM)  # as systemd does: monitor and front
             elif line == "! close":

@@ -113,9 +113,9 @@ class TornReader final : public store::MessageReader {
  public:
   [[nodiscard]] std::uint64_t size() const override { return 1000; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
-    if (offset != 0) return fail(Errc::Io, "read failed");
-    into[0] = 'x';
-    return 1;
+    constexpr std::string_view kBeginning = "\r\nx";
+    if (offset >= kBeginning.size()) return fail(Errc::Io, "read failed");
+    return kBeginning.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
   }
 };
 class TornMailbox final : public store::Mailbox {
@@ -163,7 +163,7 @@ TEST_F(Maildrop, MessageThatFailsInTheMiddleEndsTheConnectionAndDeletesNothing) 
   std::string all;
   for (std::string part; !(part = session->take_output()).empty();) all += part;
   // No end of message: the client must not take the piece for the whole.
-  EXPECT_EQ(all, "+OK Marked to be deleted.\r\n+OK 1000 octets\r\nx");
+  EXPECT_EQ(all, "+OK Marked to be deleted.\r\n+OK 1000 octets\r\n\r\nx");
   EXPECT_EQ(session->want(), Session::Want::Close);
   EXPECT_EQ(expunged, 0U);
 }

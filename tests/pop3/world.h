@@ -6,8 +6,12 @@
 //   @ scram               SCRAM-SHA-256 is offered;  @ ssl_required   no login at all without TLS
 //   @ auth in-use         how the next password check fails (an Errc's name)
 //   @ open io             how opening the maildrop fails;  @ in_use   another session has locked it
-//   @ no_flag_updates     pop3_no_flag_updates = yes
-//   @ message 120         a message of so many octets on the wire, or `dots`, `bare`, `no_end`
+//   @ no_flag_updates     pop3_no_flag_updates = yes; likewise enable_last, reuse_xuidl
+//   @ duplicates rename   pop3_uidl_duplicates
+//   @ uidl_format %m      pop3_uidl_format; deleted_flag, delete_type likewise
+//   @ workarounds ...     pop3_client_workarounds
+//   @ message 120         a message of so many octets on the wire, or `dots`, `bare`, `no_end`,
+//                         or its text: "Subject: x\n\nbody\n"
 //   @ left 1 3            at the end these messages are in the mailbox (numbers from 1; none:
 //   empty)
 //   @ seen 1              and these of them have \Seen
@@ -50,8 +54,7 @@ class World {
     for (const auto& [name, value] : script.settings) {
       if (name == "message") add(value);
     }
-    settings.no_flag_updates = has("no_flag_updates");
-    settings.lock_session = has("in_use");
+    configure();
     if (has("in_use")) {
       other_ = store_.open("INBOX").value();
       EXPECT_TRUE(other_->lock_exclusively());
@@ -82,6 +85,7 @@ class World {
   net::Want want() {
     if (login_ && login_->want() == LoginSession::Want::LoggedIn) {
       const std::string unread = login_->take_unread();
+      if (login_->is_utf8()) mode_ = Session::Mode::Utf8;
       login_.reset();
       open(unread);
     }
@@ -126,6 +130,8 @@ class World {
       octets = "Subject: bare\n";
     } else if (what == "no_end") {
       octets = "Subject: x\n\nno line end";
+    } else if (what.starts_with('"')) {
+      octets = test::unescape(what.substr(1, what.size() - 2));
     } else {
       octets = message_of(ascii::to_number<std::size_t>(what).value());
     }
@@ -177,7 +183,7 @@ class World {
     if (has("open")) world->fail_next(code(script_.setting("open")));
     auto opened = [&]() -> Result<std::unique_ptr<Session>> {
       auto inbox = TRY(store_.open("INBOX"));
-      return Session::open(settings, std::move(inbox), clock);
+      return Session::open(settings, std::move(inbox), clock, mode_);
     }();
     if (!opened) {
       refusal_ = to_login_response(opened.error());
@@ -188,7 +194,23 @@ class World {
     if (!unread.empty()) session_->receive(unread);
   }
 
+  void configure() {
+    settings.no_flag_updates = has("no_flag_updates");
+    settings.enable_last = has("enable_last");
+    settings.reuse_xuidl = has("reuse_xuidl");
+    settings.lock_session = has("in_use");
+    settings.rename_duplicates = has("duplicates");
+    if (has("uidl_format")) settings.uidl_format = script_.setting("uidl_format");
+    if (has("deleted_flag")) settings.deleted_flag = script_.setting("deleted_flag");
+    settings.expunges = expunges(has("delete_type") ? script_.setting("delete_type") : "default",
+                                 settings.deleted_flag);
+    const std::string workarounds = has("workarounds") ? script_.setting("workarounds") : "";
+    settings.workarounds.outlook_no_nuls = workarounds.find("no-nuls") != std::string::npos;
+    settings.workarounds.oe_ns_eoh = workarounds.find("eoh") != std::string::npos;
+  }
+
   test::Script script_;
+  Session::Mode mode_ = Session::Mode::Ascii;
   store::memory::MemoryMailStore store_{world};
   std::unique_ptr<store::Mailbox> other_;
   std::unique_ptr<LoginSession> login_;
