@@ -11,6 +11,9 @@ namespace {
 // A stranger's command: a line of SASL (RFC 4954's 12288 octets) or a name and a password.
 constexpr std::size_t kCommandOctets = 16U << 10U;
 constexpr int kMaxErrors = 20;
+// Commands that one connection may send before login, lines of SASL included. Ours; ten attempts to
+// log in with all that clients say around them stay far below.
+constexpr int kMaxCommands = 200;
 constexpr std::chrono::minutes kLoginTimeout{3};
 
 }  // namespace
@@ -83,6 +86,10 @@ void LoginSession::process() {
         process_literal();
         break;
       case Framer::Event::Complete:
+        if (++commands_ > kMaxCommands) {
+          close_with("Too many commands before login");
+          return;
+        }
         process_command();
         break;
     }

@@ -73,6 +73,7 @@ class LoginSession {
   std::optional<auth::SaslExchange> sasl_;
   std::optional<Error> refused_literal_;
   int errors_ = 0;
+  int commands_ = 0;
 };
 
 }  // namespace mail::imap
