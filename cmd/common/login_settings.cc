@@ -6,9 +6,20 @@
 #include "libmail/auth/account_list.h"
 #include "libmail/base/ascii.h"
 #include "libmail/config/bindings.h"
+#include "libmail/config/values.h"
 
 namespace mail::cmd {
 namespace {
+
+// The front is small: TLS, a line, a few kilobytes of answers.
+constexpr std::uint64_t kFrontMemory = 64ULL << 20U;
+
+// Dovecot's service NAME { vsz_limit }: 2^64-1, its default, means default_vsz_limit; 0 none.
+std::uint64_t memory_of(const config::Reader& dovecot, const std::string& service,
+                        std::uint64_t otherwise) {
+  const auto limit = dovecot.get_size("service/" + service + "/vsz_limit");
+  return limit == config::kUnlimited ? otherwise : limit;
+}
 
 // Dovecot takes 10.1.2.3/8 for 10.0.0.0/8.
 std::string masked(const std::vector<std::string>& networks) {
@@ -48,6 +59,10 @@ login::Settings settings_for(const config::Configuration& config,
       dovecot.get_duration("auth_failure_delay"));
   settings.tls_settings = config::login_tls_settings(config, connection);
   settings.empty_directory = postfix.get_string("tubepost_state_directory") + "/empty";
+  const auto memory = dovecot.get_size("default_vsz_limit");
+  settings.session_memory = memory_of(dovecot, connection.protocol, memory);
+  settings.front_memory = memory_of(dovecot, connection.protocol + "-login",
+                                    memory == 0 ? kFrontMemory : std::min(memory, kFrontMemory));
   // smtp's sessions are no processes of their own.
   if (connection.protocol != "smtp") settings.configuration = config.serialize();
   settings.files = config.files();

@@ -25,7 +25,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"haproxy_timeout", kDc, Duration, "3 secs", "", false},
     {"hostname", kDc, Text, "", "", false},
     {"postmaster_address", kDc, Text, "postmaster@%{if;%d;ne;;%d;%{hostname}}", "", false},
-    {"mail_max_userip_connections", kDc, Integer, "10", "", false},
+    {"mail_max_userip_connections", kDc, Integer, "10", ""},
     {"shutdown_clients", kDc, Boolean, "yes", "", false},
     // TLS.
     {"ssl", kDc, Choice, "yes", "yes|no|required"},
@@ -81,7 +81,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"mbox_write_locks", kDc, List, "fcntl dotlock", kLocks, false},
     {"mbox_lock_timeout", kDc, Duration, "5 mins", "", false},
     {"mbox_dotlock_change_timeout", kDc, Duration, "2 mins", "", false},
-    {"mbox_md5", kDc, Choice, "apop3d", "apop3d|all", false},
+    {"mbox_md5", kDc, Choice, "apop3d", "apop3d|all"},
     {"mbox_lazy_writes", kDc, Boolean, "yes", "", false},
     {"mbox_min_index_size", kDc, Size, "0", "", false},
     {"mailbox_idle_check_interval", kDc, Duration, "30 secs", ""},
@@ -118,17 +118,17 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"imap_id_log", kDc, Text, "", "", false},
     // POP3.
     {"pop3_uidl_format", kDc, Text, "%08Xu%08Xv", ""},
-    {"pop3_uidl_duplicates", kDc, Choice, "allow", "allow|rename", false},
+    {"pop3_uidl_duplicates", kDc, Choice, "allow", "allow|rename"},
     {"pop3_no_flag_updates", kDc, Boolean, "no", ""},
-    {"pop3_enable_last", kDc, Boolean, "no", "", false},
-    {"pop3_reuse_xuidl", kDc, Boolean, "no", "", false},
+    {"pop3_enable_last", kDc, Boolean, "no", ""},
+    {"pop3_reuse_xuidl", kDc, Boolean, "no", ""},
     {"pop3_save_uidl", kDc, Boolean, "no", "", false},
     {"pop3_lock_session", kDc, Boolean, "no", ""},
     {"pop3_fast_size_lookups", kDc, Boolean, "no", "", false},
-    {"pop3_delete_type", kDc, Choice, "default", "default|expunge|flag", false},
-    {"pop3_deleted_flag", kDc, Text, "", "", false},
-    {"pop3_client_workarounds", kDc, List, "", "outlook-no-nuls|oe-ns-eoh", false},
-    {"pop3_logout_format", kDc, Text, "top=%t/%p, retr=%r/%b, del=%d/%m, size=%s", "", false},
+    {"pop3_delete_type", kDc, Choice, "default", "default|expunge|flag"},
+    {"pop3_deleted_flag", kDc, Text, "", ""},
+    {"pop3_client_workarounds", kDc, List, "", "outlook-no-nuls|oe-ns-eoh"},
+    {"pop3_logout_format", kDc, Text, "top=%t/%p, retr=%r/%b, del=%d/%m, size=%s", ""},
     // LMTP.
     {"lmtp_save_to_detail_mailbox", kDc, Boolean, "no", "", false},
     {"lmtp_rcpt_check_quota", kDc, Boolean, "no", "", false},
@@ -146,6 +146,8 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"service/*/inet_listener/*/reuse_port", kDc, Boolean, "no", "", false},
     {"service/*/process_limit", kDc, Integer, "0", "", false},
     {"service/*/client_limit", kDc, Integer, "0", "", false},
+    {"service/*/vsz_limit", kDc, Size, "18446744073709551615 B", ""},
+    {"default_vsz_limit", kDc, Size, "256 M", ""},
 }));
 
 }  // namespace

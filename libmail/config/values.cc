@@ -138,6 +138,8 @@ Result<std::uint64_t> parse_size(Space space, std::string_view text) {
   if (!count || unit.size() > 1 || power == std::string_view::npos) {
     return fail(Errc::Config, "expected a size in octets (k, m, g may follow), not " + quote(text));
   }
+  // Dovecot prints "unlimited" so: 18446744073709551615 B.
+  if (space == Space::Dovecot && power == 0 && *count == kUnlimited) return kUnlimited;
   return multiply(*count, std::uint64_t{1} << (10 * power), text);
 }
 

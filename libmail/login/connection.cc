@@ -10,10 +10,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/confine/memory.h"
 #include "libmail/login/channel.h"
 #include "libmail/login/monitor.h"
 #include "libmail/login/monitor_client.h"
@@ -41,6 +43,7 @@ Result<int> run_front(const Protocol& protocol, const Options& options, const Se
     return fail(Errc::Config, "TLS not available", "TLS is needed, and there is no certificate");
   }
   if (tls) tls->read_tickets();
+  TRY(confine::limit_memory(settings.front_memory));
   TRY(become_front(settings.front_user, settings.empty_directory));
 
   MonitorClient client(std::move(channel));
@@ -91,7 +94,8 @@ void clean_environment(const auth::Identity& identity) {
 
 // From monitor to session: returns only when it fails. The place stays open in the session, which
 // does not look at it, and is free again when that ends.
-Result<void> execute_session(const HandOver& record, const FileDescriptor& place) {
+Result<void> execute_session(const HandOver& record, const FileDescriptor& place,
+                             std::uint64_t memory) {
   auto arguments = own_arguments();
   if (arguments.empty()) return fail(Errc::Internal, "Internal error", "own arguments unreadable");
   // Out of the way first, so that neither lands on the other.
@@ -100,6 +104,7 @@ Result<void> execute_session(const HandOver& record, const FileDescriptor& place
   if (held.is_open() && ::dup2(held.get(), kPlaceDescriptor) < 0) {
     return fail(sys::error_from_errno(errno, "dup2", "place"));
   }
+  TRY(confine::limit_memory(memory));
   const bool was_root = ::geteuid() == 0;
   TRY(become_user(record.identity));
   if (was_root) clean_environment(record.identity);
@@ -135,7 +140,7 @@ int run_monitor(const Protocol& protocol, const Settings& settings, const net::P
   } else {
     wait_for_child(front);
   }
-  const auto executed = execute_session(**served, monitor.release_place());
+  const auto executed = execute_session(**served, monitor.release_place(), settings.session_memory);
   log::error(protocol.name + "-login: " + executed.error().log_text);
   say(protocol.unavailable);
   return EX_TEMPFAIL;
@@ -192,8 +197,13 @@ int serve_peer(const Protocol& protocol, const Options& options, const Settings&
   if (front < 0) return give_up(sys::error_from_errno(errno, "fork", "front"));
   if (front == 0) {
     channel->first.reset();
-    const auto status =
-        run_front(protocol, options, settings, tls, peer, sasl, std::move(channel->second));
+    const auto status = [&]() -> Result<int> {
+      try {
+        return run_front(protocol, options, settings, tls, peer, sasl, std::move(channel->second));
+      } catch (const std::bad_alloc&) {
+        return fail(Errc::TooLarge, "Out of memory", "out of memory (vsz_limit)");
+      }
+    }();
     if (!status) {
       const bool is_mishap = status.error().code == Errc::Closed ||
                              status.error().code == Errc::Timeout ||

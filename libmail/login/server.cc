@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
 
 #include "libmail/auth/system_accounts.h"
 #include "libmail/base/log.h"
@@ -40,7 +41,15 @@ int run_session(const Protocol& protocol) {
   if (record->identity.uid != ::geteuid()) return fail_with("hand-over record of another user");
   net::DescriptorTransport io(STDIN_FILENO, STDOUT_FILENO, {});
   io.unread(record->unread);
-  const auto served = protocol.session(io, *record);
+  const auto served = [&]() -> Result<void> {
+    try {
+      return protocol.session(io, *record);
+    } catch (const std::bad_alloc&) {
+      // What the session held is free again. Whatever was in the middle of being sent stays without
+      // its end, so no client takes it for the whole.
+      return fail(Errc::TooLarge, "Out of memory", "out of memory (vsz_limit)");
+    }
+  }();
   if (served) return 0;
   const Error& error = served.error();
   if (error.code == Errc::Closed || error.code == Errc::Timeout) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -45,7 +46,10 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::string front_user = "tubepost-front";
   tls::Settings tls_settings;                               // no certificates: no TLS
   std::string empty_directory = "/var/lib/tubepost/empty";  // the front's root, when we are root
-  std::string configuration;                                // for the session (HandOver)
+  // Memory that front and session may hold (vsz_limit), octets; 0: as much as there is.
+  std::uint64_t front_memory = 64ULL << 20U;
+  std::uint64_t session_memory = 256ULL << 20U;
+  std::string configuration;       // for the session (HandOver)
   std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates
   // What holds for this peer's connection where it is not all that stands above; empty: that is it.
   std::function<std::optional<Settings>(const net::Peer&)> for_peer;
