@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Real mail clients against a running Tubepost, on mbox and on Maildir: curl, swaks, s-nail, mutt, mbsync,
-fetchmail, getmail send and read, plain and TLS. A client that is not installed is passed over.
+fetchmail, getmail send and read, plain and TLS, and leave mail on the server; and what Outlook does. A client that is not installed is passed over.
 
 Run by root it becomes nobody first.
 """
@@ -8,6 +8,8 @@ import email
 import mailbox
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -242,8 +244,131 @@ verbose = 2
         check_equal(bench.subjects(), [], f"left by getmail with {protocol}")
 
 
+def fetchmail_keeps(bench):
+    """`keep` and `uidl`: a second poll fetches nothing, a third only what is new."""
+    bench.send("first", "second")
+    out = os.path.join(bench.home, "kept")
+    ids = os.path.join(bench.home, "fetchids")
+    rc = bench.write("fetchmailrc", f"""set no bouncemail
+set idfile "{ids}"
+poll 127.0.0.1 service {bench.port("pop3")} protocol pop3 uidl auth password
+  user "boss" password "{PASSWORD}" mda "/bin/cat >> {out}" sslproto "" keep
+""")
+    env = {"FETCHMAILHOME": bench.home, "LOGNAME": "client", "USER": "client"}
+    run("fetchmail", "-f", rc, env=env)
+    run("fetchmail", "-f", rc, env=env, wanted=1)  # 1: no new mail
+    bench.send("third")
+    run("fetchmail", "-f", rc, env=env)
+    with open(out) as f:
+        check_equal([line[9:-1] for line in f if line.startswith("Subject: ")], ["first", "second", "third"],
+                    "fetched by fetchmail with keep and uidl")
+    check_equal(bench.subjects(), ["first", "second", "third"], "left by fetchmail")
+
+
+def getmail_keeps(bench):
+    """delete = false, read_all = false: the same for getmail, over TLS."""
+    bench.send("first", "second")
+    target = os.path.join(bench.home, "getmail-kept")
+    for sub in ("cur", "new", "tmp"):
+        os.makedirs(os.path.join(target, sub))
+    rc = bench.write("getmailrc-kept", f"""[retriever]
+type = SimplePOP3SSLRetriever
+server = 127.0.0.1
+port = {bench.port("pop3s")}
+username = boss
+password = {PASSWORD}
+
+[destination]
+type = Maildir
+path = {target}/
+
+[options]
+delete = false
+read_all = false
+""")
+    for new in ([], [], ["third"]):
+        bench.send(*new)
+        run("getmail", "--getmaildir", bench.home, "--rcfile", rc)
+    check_equal(sorted(message["Subject"] for message in mailbox.Maildir(target)), ["first", "second", "third"],
+                "fetched by getmail, left on the server")
+
+
+class Outlook:
+    """Outlook's way with POP3: port 995 first, STLS on 110, cleartext; a bare AUTH; mail left on the server."""
+
+    def __init__(self, bench, way):
+        port = bench.port("pop3s" if way == "tls" else "pop3")
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
+        if way == "tls":
+            self.secure()
+        self.file = self.socket.makefile("rb")
+        self.expect("+OK")
+        if way == "stls":
+            self.ask("STLS")
+            self.secure()
+            self.file = self.socket.makefile("rb")
+
+    def secure(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket)
+
+    def expect(self, beginning):
+        line = self.file.readline().decode("latin-1").rstrip("\r\n")
+        assert line.startswith(beginning), line
+        return line
+
+    def ask(self, command):
+        self.socket.sendall(command.encode() + b"\r\n")
+        return self.expect("+OK")
+
+    def ask_lines(self, command):
+        self.ask(command)
+        lines = []
+        while (line := self.file.readline()) != b".\r\n":
+            lines.append(line.decode("latin-1").rstrip("\r\n"))
+        return lines
+
+    def poll(self, known):
+        """What is new by UIDL; nothing is deleted."""
+        mechanisms = self.ask_lines("AUTH")
+        assert "PLAIN" in mechanisms and "LOGIN" in mechanisms, mechanisms
+        capabilities = self.ask_lines("CAPA")
+        assert {"TOP", "UIDL", "USER", "UTF8", "EXPIRE NEVER"} <= set(capabilities), capabilities
+        self.ask("USER boss")
+        self.ask(f"PASS {PASSWORD}")
+        count = int(self.ask("STAT").split()[1])
+        ids = [line.split(" ", 1) for line in self.ask_lines("UIDL")]
+        sizes = self.ask_lines("LIST")
+        check_equal((len(ids), len(sizes)), (count, count), "UIDL and LIST")
+        new = [(number, uid) for number, uid in ids if uid not in known]
+        fetched = []
+        for number, uid in new:
+            size = int(next(line for line in sizes if line.startswith(number + " ")).split()[1])
+            lines = self.ask_lines(f"RETR {number}")
+            check_equal(sum(len(line) + 2 - line.startswith("..") for line in lines), size, "size by LIST")
+            fetched += [line[9:] for line in lines if line.startswith("Subject: ")]
+            known.add(uid)
+        self.ask("QUIT")
+        check_equal(self.file.read(), b"", "behind QUIT")
+        return fetched
+
+
+def outlook(bench):
+    for way in ("tls", "stls", "plain"):
+        bench.clear()
+        known = set()
+        bench.send("first", "second")
+        check_equal(Outlook(bench, way).poll(known), ["first", "second"], f"{way}: first poll")
+        check_equal(Outlook(bench, way).poll(known), [], f"{way}: second poll")
+        bench.send("third")
+        # Another way to connect, the same unique-ids.
+        check_equal(Outlook(bench, "plain").poll(known), ["third"], f"{way}: third poll")
+        check_equal(bench.subjects(), ["first", "second", "third"], f"{way}: left on the server")
+
+
 CLIENTS = [("curl", curl), ("swaks", swaks), ("s-nail", s_nail), ("mutt", mutt), ("mbsync", mbsync),
-           ("fetchmail", fetchmail), ("getmail", getmail)]
+           ("fetchmail", fetchmail), ("getmail", getmail), ("fetchmail", fetchmail_keeps), ("getmail", getmail_keeps), ("python3", outlook)]
 
 
 def main():
@@ -272,7 +397,7 @@ def main():
                 bench = Bench(mail)
                 bench.clear()
                 use(bench)
-                print(f"{store}: {name}")
+                print(f"{store}: {use.__name__}")
 
 
 main()

@@ -308,6 +308,31 @@ TEST_P(StoreConformance, SecondExclusiveOpenerIsRefused) {
   expect_ok(reopened()->lock_exclusively());
 }
 
+TEST_P(StoreConformance, ExclusiveOpenerKeepsOthersFromChanges) {
+  const Uid uid = add(*inbox_, kMessage);
+  expect_ok(inbox_->lock_exclusively());
+  const Edit expunge = [&](Snapshot /*snapshot*/) {
+    Change change;
+    change.uid = uid;
+    change.expunge = true;
+    return std::vector<Change>{change};
+  };
+  {
+    const auto other = reopened();
+    StringSource source{kMessage};
+    EXPECT_EQ(other->append(source, {}).error().code, Errc::InUse);
+    EXPECT_EQ(other->change(expunge).error().code, Errc::InUse);
+  }
+  add(*inbox_, kMessage);
+  EXPECT_EQ(expect_ok(inbox_->since({})).messages.size(), 2U);
+  EXPECT_EQ(expect_ok(inbox_->change(expunge)).vanished.size(), 1U);
+  expect_ok(inbox_->fold());
+  inbox_.reset();
+  const auto other = reopened();
+  add(*other, kMessage);
+  EXPECT_EQ(expect_ok(other->since({})).messages.size(), 2U);
+}
+
 TEST_P(StoreConformance, CreatesListsRenamesRemoves) {
   expect_ok(store_->create("Sent"));
   EXPECT_EQ(store_->create("Sent").error().code, Errc::Exists);

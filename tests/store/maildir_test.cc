@@ -15,7 +15,7 @@ TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
   spill(fixture.root() + "/cur/1500000000.M1P1.host,S=9,W=11:2,FSa", "A: 1\n\nx\n");
   spill(fixture.root() + "/new/1500000001.M2P1.host", "B: 2\n\ny\n");
   spill(fixture.root() + "/dovecot-uidlist",
-        "3 V1499999999 N43 Gabc\n42 :1500000000.M1P1.host,S=9,W=11\n");
+        "3 V1499999999 N43 Gabc\n42 W11 Pold-42 Gguid42 :1500000000.M1P1.host,S=9,W=11\n");
   spill(fixture.root() + "/dovecot-keywords", "0 work\n");
   const auto store = fixture.open();
   const auto box = expect_ok(store->open("INBOX"));
@@ -32,6 +32,12 @@ TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
   EXPECT_EQ(messages[1].size, 11U);
   EXPECT_THAT(slurp(fixture.root() + "/dovecot-uidlist"),
               testing::HasSubstr("43 :1500000001.M2P1.host\n"));
+  const auto former = expect_ok(box->former_ids());
+  EXPECT_EQ(former.at(Uid{42}).pop3_uidl, "old-42");
+  EXPECT_EQ(former.at(Uid{42}).guid, "guid42");
+  EXPECT_EQ(former.at(Uid{42}).file_name, "1500000000.M1P1.host,S=9,W=11");
+  EXPECT_EQ(former.at(Uid{43}).pop3_uidl, "");
+  EXPECT_EQ(former.at(Uid{43}).guid, "1500000001.M2P1.host");
   // Another program sets a flag and deletes.
   const auto upto = expect_ok(box->since(ModSeq{0})).upto;
   std::filesystem::rename(fixture.root() + "/new/1500000001.M2P1.host",

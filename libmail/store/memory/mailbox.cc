@@ -43,8 +43,14 @@ Result<Changes> MemoryMailbox::since(ModSeq after) {
   return changes;
 }
 
+Result<void> MemoryMailbox::may_change() const {
+  if (box_->is_locked && !holds_lock_) return fail(Errc::InUse, "Mailbox is in use");
+  return {};
+}
+
 Result<Changes> MemoryMailbox::change(const Edit& edit) {
   TRY(world_->call());
+  TRY(may_change());
   std::vector<MessageInfo> snapshot;
   for (const auto& [uid, message] : box_->messages) snapshot.push_back(message.info);
   Changes changes;
@@ -71,6 +77,7 @@ Result<Changes> MemoryMailbox::change(const Edit& edit) {
 
 Result<Appended> MemoryMailbox::append(MessageSource& message, const AppendOptions& options) {
   TRY(world_->call());
+  TRY(may_change());
   if (!options.delivery_id.empty()) {
     if (box_->deliveries.contains(options.delivery_id)) return Appended{{}, true};
   }

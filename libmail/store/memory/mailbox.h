@@ -25,6 +25,7 @@ class MemoryMailbox final : public Mailbox {
 
  private:
   ModSeq next_modseq();
+  [[nodiscard]] Result<void> may_change() const;
   Result<StoredMessage*> find(Uid uid);
 
   std::shared_ptr<World> world_;
