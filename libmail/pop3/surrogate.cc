@@ -52,9 +52,12 @@ std::string field_with_parameters(std::string_view name, std::string head,
   std::string field = std::string(name) + ": " + std::move(head);
   for (const auto& [parameter, value] : parameters.all()) {
     const bool is_extended = parameter.find('*') != std::string::npos;
-    if (is_extended && !utf8::is_ascii(value)) continue;
-    field +=
-        is_extended ? "; " + parameter + "=" + value : message::format_parameter(parameter, value);
+    if (!utf8::is_ascii(parameter) || (is_extended && !utf8::is_ascii(value))) continue;
+    if (is_extended) {
+      field.append("; ").append(parameter).append("=").append(value);
+    } else {
+      field += message::format_parameter(parameter, value);
+    }
   }
   return field + '\n';
 }
