@@ -53,6 +53,25 @@ TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
   EXPECT_TRUE(std::filesystem::exists(fixture.root() + "/cur/1500000001.M2P1.host:2,PS"));
 }
 
+// A Dovecot that began anew, with other UIDs: ours stay, and so do the unique-ids that it has told.
+TEST(Maildir, UniqueIdsOutliveAnotherUidValidity) {
+  MaildirFixture fixture;
+  for (const char* name : {"/new", "/cur", "/tmp"}) {
+    std::filesystem::create_directories(fixture.root() + name);
+  }
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  spill(fixture.root() + "/cur/1500000000.M1P1.host:2,", "A: 1\n\nx\n");
+  ASSERT_EQ(all(*box).size(), 1U);
+  spill(fixture.root() + "/dovecot-uidlist",
+        "3 V7 N51 Gabc\n50 Ptold-50 Gguid50 :1500000000.M1P1.host\n");
+  spill(fixture.root() + "/new/1500000001.M2P1.host", "B: 2\n\ny\n");
+  ASSERT_EQ(all(*box).size(), 2U);
+  EXPECT_EQ(expect_ok(box->former_ids()).at(Uid{1}).pop3_uidl, "told-50");
+  EXPECT_THAT(slurp(fixture.root() + "/dovecot-uidlist"),
+              testing::HasSubstr("\n1 Ptold-50 Gguid50 :1500000000.M1P1.host\n2 :"));
+}
+
 TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
   MaildirFixture fixture;
   for (const char* name : {"/new", "/cur", "/tmp"}) {

@@ -259,7 +259,7 @@ Result<void> MaildirMailbox::look() {
         added.emplace_back(uid, entry.key);
     }
     if (!added.empty() || uids.uid_validity == 0) {
-      TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all));
+      TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all, uids));
     }
   } else {
     std::vector<Item*> items;

@@ -80,11 +80,18 @@ UidListLock::~UidListLock() {
 
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
                             const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::vector<std::pair<Uid, std::string>>& all) {
-  const auto lines = [](const std::vector<std::pair<Uid, std::string>>& entries) {
+                            const std::vector<std::pair<Uid, std::string>>& all,
+                            const UidList& before) {
+  const auto lines = [&](const std::vector<std::pair<Uid, std::string>>& entries) {
     std::string text;
     for (const auto& [uid, base] : entries) {
-      text += std::to_string(uid.value) + " :" + base + "\n";
+      text += std::to_string(uid.value);
+      if (const auto extras = before.extras.find(base); extras != before.extras.end()) {
+        const auto& [guid, pop3_uidl] = extras->second;
+        if (!pop3_uidl.empty()) text.append(" P").append(pop3_uidl);
+        if (!guid.empty()) text.append(" G").append(guid);
+      }
+      text.append(" :").append(base) += '\n';
     }
     return text;
   };

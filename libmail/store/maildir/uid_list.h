@@ -44,9 +44,11 @@ class UidListLock {
   std::string lock_path_;
 };
 
-// Adds lines, or writes the file anew from `all` if it is missing or damaged.
+// Adds lines, or writes the file anew from `all` if it is missing or damaged; what `before` says of
+// GUIDs and unique-ids is kept.
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
                             const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::vector<std::pair<Uid, std::string>>& all);
+                            const std::vector<std::pair<Uid, std::string>>& all,
+                            const UidList& before);
 
 }  // namespace mail::store::maildir
