@@ -124,7 +124,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"pop3_reuse_xuidl", kDc, Boolean, "no", ""},
     {"pop3_save_uidl", kDc, Boolean, "no", "", false},
     {"pop3_lock_session", kDc, Boolean, "no", ""},
-    {"pop3_fast_size_lookups", kDc, Boolean, "no", "", false},
+    {"pop3_fast_size_lookups", kDc, Boolean, "no", ""},
     {"pop3_delete_type", kDc, Choice, "default", "default|expunge|flag"},
     {"pop3_deleted_flag", kDc, Text, "", ""},
     {"pop3_client_workarounds", kDc, List, "", "outlook-no-nuls|oe-ns-eoh"},
@@ -147,7 +147,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"service/*/process_limit", kDc, Integer, "0", "", false},
     {"service/*/client_limit", kDc, Integer, "0", "", false},
     {"service/*/vsz_limit", kDc, Size, "18446744073709551615 B", ""},
-    {"default_vsz_limit", kDc, Size, "256 M", ""},
+    {"default_vsz_limit", kDc, Size, "1 G", ""},
 }));
 
 }  // namespace
