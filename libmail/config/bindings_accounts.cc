@@ -127,7 +127,7 @@ class Binder {
       const auto* setting = config_.written(Space::Dovecot, path + std::string(name));
       if (setting != nullptr && setting->value != harmless) return std::string(name);
     }
-    for (const std::string name : {"default_fields", "override_fields"}) {
+    for (const char* name : {"default_fields", "override_fields"}) {
       if (has_login_fields(get(path + name))) return name;
     }
     return {};
