@@ -50,7 +50,9 @@ Result<std::unique_ptr<Routes>> Routes::open(const config::Configuration& config
   const auto postfix = config.postfix();
   std::unique_ptr<Routes> routes(new Routes);
   Routes* self = routes.get();
-  routes->accounts_ = open_accounts(config);
+  const auto accounts = config::account_bindings(config).settings;
+  routes->accounts_ = std::make_unique<auth::AccountList>(accounts);
+  routes->has_virtual_accounts_ = accounts.has_virtual_accounts();
   alias::Expander::Settings expansion;
   expansion.local_domain = settings.myorigin;
   expansion.recipient_delimiter = postfix.get_string("recipient_delimiter");
@@ -60,11 +62,18 @@ Result<std::unique_ptr<Routes>> Routes::open(const config::Configuration& config
   expansion.is_local_domain = [self](std::string_view domain) {
     return self->policy_->is_local_domain(domain).value_or(false);
   };
-  expansion.account_exists = [self](std::string_view name) -> Result<bool> {
-    const auto found = self->accounts_->find(name);
-    if (found) return true;
-    if (found.error().code == Errc::NotFound) return false;
-    return fail(found.error());
+  expansion.find_account = [self](std::string_view local_part,
+                                  std::string_view domain) -> Result<std::string> {
+    // The whole address first, as it may be an account of a password file; where all are the
+    // system's, its name services need not be asked for one that is hardly there.
+    const auto address = std::string(local_part) + '@' + std::string(domain);
+    if (self->has_virtual_accounts_ && !domain.empty()) {
+      auto account = self->accounts_->find(address);
+      if (account) return std::move(account->user);
+      if (account.error().code != Errc::NotFound) return fail(account.error());
+    }
+    return TRY(self->accounts_->find(local_part))
+    .user;
   };
   routes->expander_.emplace(std::move(expansion), alias::open_maps(postfix.get_list("alias_maps")));
   routes->policy_ = TRY(policy::RecipientPolicy::open(

@@ -33,6 +33,7 @@ class Routes {
  private:
   Routes() = default;
   std::unique_ptr<auth::Accounts> accounts_;
+  bool has_virtual_accounts_ = false;
   std::optional<alias::Expander> expander_;
   std::optional<policy::RecipientPolicy> policy_;
 };

@@ -19,6 +19,8 @@ struct Context {
   std::string owner;
   std::string runs_as;
   bool allow_file_and_command = true;
+  std::string domain;      // of the name that is followed, where its text has none
+  std::string own_domain;  // of the name whose entry this is
 };
 
 bool is_special(std::string_view name) {
@@ -41,7 +43,7 @@ class Expander::Walk {
   Result<void> follow_name(const std::string& name, const Context& context) {
     if (!path_.empty() && path_.back() == name) {  // boss: boss, ann
       trace().add("alias_maps", show(name) + " names itself: the account");
-      return deliver_to_account(name, context);
+      return deliver_to_account(name, context.own_domain, context);
     }
     if (std::ranges::find(path_, name) != path_.end()) return report_loop(name);
     if (path_.size() >= kMaxExpansionDepth) {
@@ -57,7 +59,7 @@ class Expander::Walk {
         if (entry) return follow_entry(name, candidate, *map, *entry, context);
       }
     }
-    return deliver_to_account(name, context);
+    return deliver_to_account(name, context.domain, context);
   }
 
   Result<void> follow_targets(const TargetList& list, const Context& context,
@@ -107,6 +109,7 @@ class Expander::Walk {
     trace().add("alias_maps", show(found_as) + " -> " + log::escape(entry.targets, 1000),
                 entry.origin);
     context.owner = TRY(find_owner(found_as, context.owner));
+    context.own_domain = std::exchange(context.domain, settings_.local_domain);
     context.runs_as = map.runs_as();
     context.allow_file_and_command = true;
     enter(name);
@@ -175,19 +178,23 @@ class Expander::Walk {
       return add(Kind::Remote, target.text, context, false);
     }
     const auto name = ascii::to_lower(local_part);
-    if (!target.no_expand) return follow_name(name, context);
+    Context inside = context;
+    if (!domain.empty()) inside.domain = inside.own_domain = domain;
+    if (!target.no_expand) return follow_name(name, inside);
     trace().add("alias_maps", "\\" + show(name) + ": the mailbox, without further expansion",
                 std::string(origin));
-    return deliver_to_account(name, context, true);
+    return deliver_to_account(name, inside.domain, inside, true);
   }
 
-  Result<void> deliver_to_account(const std::string& name, const Context& context,
-                                  bool no_forward = false) {
+  Result<void> deliver_to_account(const std::string& name, const std::string& domain,
+                                  const Context& context, bool no_forward = false) {
     for (const auto& candidate : list_candidates(name)) {
-      if (TRY(settings_.account_exists(candidate))) {
-        trace().add("accounts", show(candidate) + " is an account");
-        return add(Kind::User, candidate, context, no_forward);
+      auto account = settings_.find_account(candidate, domain);
+      if (account) {
+        trace().add("accounts", show(*account) + " is an account");
+        return add(Kind::User, *std::move(account), context, no_forward);
       }
+      if (account.error().code != Errc::NotFound) return fail(std::move(account).error());
     }
     if (name == kPostmaster) {
       trace().add("postmaster", "postmaster has neither alias nor account: root");
@@ -234,7 +241,9 @@ Expander::Expander(Settings settings, std::vector<std::unique_ptr<Map>> maps)
 Result<Expansion> Expander::expand(std::string_view local_part, std::string_view original,
                                    Trace* failed) {
   Walk walk(*this, original);
-  auto followed = walk.follow_name(ascii::to_lower(local_part), {});
+  Context context;
+  context.domain = context.own_domain = split_address(original).domain;
+  auto followed = walk.follow_name(ascii::to_lower(local_part), context);
   if (followed) return walk.take();
   if (failed != nullptr) failed->append(walk.trace());
   return tl::unexpected(std::move(followed).error());
@@ -243,10 +252,13 @@ Result<Expansion> Expander::expand(std::string_view local_part, std::string_view
 Result<Expansion> Expander::expand_file(std::string_view text, std::string_view origin,
                                         const EndPoint& parent) {
   Walk walk(*this, parent.original_to);
-  Context context{parent.owner, parent.runs_as, parent.kind != Kind::Include};
+  Context context{parent.owner, parent.runs_as, parent.kind != Kind::Include, {}, {}};
   // A .forward runs as its user; its own name there means the mailbox.
   if (parent.kind == Kind::User) context.runs_as = parent.target;
-  const auto own = ascii::to_lower(parent.target);
+  const auto [own_name, own_domain] = split_address(parent.target);
+  const auto own = ascii::to_lower(own_name);
+  const auto of_original = split_address(parent.original_to).domain;
+  context.domain = context.own_domain = own_domain.empty() ? of_original : own_domain;
   walk.enter(parent.kind == Kind::User ? own : std::string(origin));
   for (const auto& line : parse_target_file(text).lines) {
     const auto where = std::string(origin) + ":" + std::to_string(line.number);
@@ -257,7 +269,8 @@ Result<Expansion> Expander::expand_file(std::string_view text, std::string_view 
       const bool local =
           domain.empty() || (settings_.is_local_domain && settings_.is_local_domain(domain));
       if (parent.kind == Kind::User && target.kind == Target::Kind::Address && local &&
-          ascii::to_lower(local_part) == own) {
+          ascii::to_lower(local_part) == own &&
+          (domain.empty() || own_domain.empty() || ascii::iequals(domain, own_domain))) {
         walk.trace().add("forward", log::escape(own) + ": the mailbox", where);
         TRY(walk.add(mail::alias::Kind::User, parent.target, context, true));
       } else {

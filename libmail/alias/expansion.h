@@ -8,6 +8,9 @@
 // "user". An alias that names itself among its targets means the account of that name; any longer
 // way back to a name is a Loop error (5.4.6). A target that turns out to be nobody, while others
 // are good, becomes a User end point all the same, so that its failure is reported like any other.
+//
+// Maps know local parts only, in all our domains alike. Accounts may have a domain: an address
+// without one, in a map, is in `local_domain`, in a .forward in its owner's.
 #pragma once
 
 #include <functional>
@@ -58,8 +61,10 @@ class Expander {
     bool expand_owner_alias = false;
     // Whether `domain` is one of ours (mydestination, address literals): else a target is Remote.
     std::function<bool(std::string_view domain)> is_local_domain;
-    // Whether an account of that name exists; an error means "later".
-    std::function<Result<bool>(std::string_view name)> account_exists;
+    // The name of the account that local_part@domain is, or local_part (`domain` "": only that).
+    // NotFound where there is none; any other error means "later".
+    std::function<Result<std::string>(std::string_view local_part, std::string_view domain)>
+        find_account;
     bool owner_request_special = true;  // owner-NAME and NAME-request are not cut at a '-'
   };
   Expander(Settings settings, std::vector<std::unique_ptr<Map>> maps);

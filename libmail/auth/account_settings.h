@@ -2,6 +2,7 @@
 // served here (docs/accounts.md), or `passwd_file`, or by default PAM and the system's accounts.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,14 @@ struct AccountSettings {
   std::vector<Userdb> userdbs;  // none: what the password file says
   AccountFields defaults;       // mail_uid, mail_gid, mail_home
   std::string secret_file;      // for SCRAM's salts of those who are not there (password_file.h)
+  // Whether there may be accounts that the system does not know.
+  [[nodiscard]] bool has_virtual_accounts() const {
+    return std::ranges::any_of(
+               passdbs,
+               [](const Passdb& one) { return one.driver == Passdb::Driver::PasswordFile; }) ||
+           std::ranges::any_of(
+               userdbs, [](const Userdb& one) { return one.driver != Userdb::Driver::System; });
+  }
   // Whether an address is in a list of networks (allow_nets); none: it is not.
   std::function<bool(std::string_view networks, std::string_view address)> is_in_networks;
 };

@@ -1,9 +1,7 @@
 #include "libmail/base/create_whole.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <optional>
 
 #include "libmail/base/sys.h"
@@ -19,11 +17,9 @@ std::optional<Result<void>> create_nameless(const std::string& path, std::string
   if (!file) return std::nullopt;
   auto written = write_all(*file, octets);
   if (!written) return written;
-  const std::string opened = "/proc/self/fd/" + std::to_string(file->get());
-  const int linked = ::linkat(AT_FDCWD, opened.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
-  if (linked == 0) return written;
-  if (errno != EEXIST) return std::nullopt;
-  return fail(error_from_errno(EEXIST, "linkat", path));
+  auto linked = link_open_file(*file, path);
+  if (linked || linked.error().code == Errc::Exists) return linked;
+  return std::nullopt;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace mail::config {
 // other filters hold for it.
 store::Settings store_settings(const Configuration& config, const Connection& connection = {});
 
-// alias/expansion.h; `is_local_domain` and `account_exists` stay with the caller.
+// alias/expansion.h; `is_local_domain` and `find_account` stay with the caller.
 alias::Expander::Settings alias_settings(const Configuration& config);
 
 // tls/settings.h for smtp-recv: Postfix's names, smtpd_tls_*. `is_mandatory`: a port where TLS must

@@ -174,8 +174,13 @@ Verdict Recipient::deliver_to_user(const Job& job) {
 
 bool Recipient::is_self(const alias::Target& target) const {
   const auto address = alias::split_address(target.text);
-  return ascii::iequals(address.local_part, identity_.user) &&
-         world_.is_local_domain(address.domain);
+  const auto own = alias::split_address(identity_.user);
+  if (!ascii::iequals(address.local_part, own.local_part)) return false;
+  // An account of a password file may have a domain: then only that is its own.
+  if (!own.domain.empty() && !address.domain.empty()) {
+    return ascii::iequals(address.domain, own.domain);
+  }
+  return world_.is_local_domain(address.domain);
 }
 
 Verdict Recipient::deliver_to_target(const Job& job, const alias::Target& target,

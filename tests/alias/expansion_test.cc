@@ -31,10 +31,16 @@ struct World {
     if (more) maps.push_back(std::move(more));
     maps.push_back(make_text_map(aliases, "/etc/aliases", runs_as));
     return Expander({"linuxprobe.com", delimiter, expand_owner,
-                     [](std::string_view domain) { return domain == "linuxprobe.com"; },
-                     [known = accounts](std::string_view name) -> Result<bool> {
-                       if (name == "later") return fail(Errc::Unavailable, "NSS is down");
-                       return known.contains(name);
+                     [](std::string_view domain) {
+                       return domain == "linuxprobe.com" || domain == "shop.example";
+                     },
+                     [known = accounts](std::string_view local_part,
+                                        std::string_view domain) -> Result<std::string> {
+                       if (local_part == "later") return fail(Errc::Unavailable, "NSS is down");
+                       auto address = std::string(local_part) + "@" + std::string(domain);
+                       if (known.contains(address)) return address;
+                       if (known.contains(local_part)) return std::string(local_part);
+                       return fail(Errc::NotFound, "no such account");
                      }},
                     std::move(maps));
   }
@@ -56,6 +62,40 @@ std::vector<std::string> show(const std::vector<EndPoint>& points) {
 }
 
 using Strings = std::vector<std::string>;
+
+// Accounts of a password file have a domain; maps have none.
+TEST(Expansion, AccountsWithADomain) {
+  World world;
+  world.accounts = {"root", "ann", "ann@shop.example", "sales@shop.example", "ann@linuxprobe.com"};
+  world.aliases =
+      "info: sales@shop.example\nteam: ann, sales@shop.example\nsales: sales, root\n"
+      "clerk: ann@shop.example\n";
+  const auto expand = [&](const std::string& address) {
+    const auto at = address.find('@');
+    const auto expansion = world.expander().expand(address.substr(0, at), address);
+    return expansion ? show(expansion->end_points) : Strings{expansion.error().public_text};
+  };
+  EXPECT_EQ(expand("ann@shop.example"), Strings{"user ann@shop.example"});
+  EXPECT_EQ(expand("Ann@linuxprobe.com"), Strings{"user ann@linuxprobe.com"});
+  EXPECT_EQ(expand("ann"), Strings{"user ann"});
+  EXPECT_EQ(expand("root@shop.example"), Strings{"user root"});
+  EXPECT_EQ(expand("info@shop.example"), (Strings{"user sales@shop.example", "user root"}));
+  // Without a domain a map's address is in myorigin, whoever is asked for.
+  EXPECT_EQ(expand("team@shop.example"),
+            (Strings{"user ann@linuxprobe.com", "user sales@shop.example", "user root"}));
+  EXPECT_EQ(expand("clerk@linuxprobe.com"), Strings{"user ann@shop.example"});
+  // An alias that names itself means the account that was asked for.
+  EXPECT_EQ(expand("sales@shop.example"), (Strings{"user sales@shop.example", "user root"}));
+  EXPECT_EQ(expand("nobody@shop.example"), Strings{"User unknown in local recipient table"});
+
+  const EndPoint parent{Kind::User, "ann@shop.example", "ann+x@shop.example", {}, {}, false};
+  const auto forward =
+      world.expander().expand_file("\\ann\nann@linuxprobe.com\nsales\n", ".forward", parent);
+  ASSERT_TRUE(forward);
+  EXPECT_EQ(show(forward->end_points),
+            (Strings{"user ann@shop.example no-forward", "user ann@linuxprobe.com",
+                     "user sales@shop.example", "user root"}));
+}
 
 TEST(Expansion, Table) {
   struct Case {

@@ -259,7 +259,7 @@ mbox_write_locks = fcntl \
 )");
   ASSERT_TRUE(loaded) << mistakes(loaded).front();
   EXPECT_EQ(warnings(loaded),
-            Strings{"dovecot.conf: no effect here: login_greeting, mail_max_userip_connections, "
+            Strings{"dovecot.conf: no effect here: login_greeting, "
                     "mail_plugins, service imap-login { inet_listener }; addresses and ports are "
                     "those of the socket units (tubepost(7))"});
   EXPECT_EQ(loaded->sections("passdb"), (Strings{"1", "2"}));

@@ -12,7 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (checked.summary.aliases != checked.file.aliases.size()) __builtin_trap();
   alias::Expander::Settings settings{
       "example.org", "+", true, [](std::string_view domain) { return domain == "example.org"; },
-      [](std::string_view name) -> Result<bool> { return name.size() < 5; }};
+      [](std::string_view name, std::string_view /*domain*/) -> Result<std::string> {
+        if (name.size() < 5) return std::string(name);
+        return fail(Errc::NotFound, "none");
+      }};
   std::vector<std::unique_ptr<alias::Map>> maps;
   maps.push_back(alias::make_text_map(text, "aliases"));
   alias::Expander expander(std::move(settings), std::move(maps));
