@@ -185,7 +185,10 @@ std::optional<Error> Monitor::take_place(const auth::Identity& identity) {
   const unsigned most = settings_.max_userip_connections;
   if (most == 0 || service_ == "smtp") return std::nullopt;
   const std::string key = service_ + '\0' + identity.user + '\0' + peer_.address;
-  auto place = counters::take_place(settings_.live_file, key, most);
+  // A file for each uid: a user can take hold of the session's descriptor (ptrace(2)), and lock
+  // what it likes in there.
+  const std::string path = settings_.live_file + "-" + std::to_string(identity.uid);
+  auto place = counters::take_place(path, key, most);
   if (place) {
     place_ = *std::move(place);
   } else if (place.error().code == Errc::TooMany) {

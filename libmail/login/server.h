@@ -38,7 +38,7 @@ struct Settings {  // Dovecot's names, read by libmail/config
   auth::AccountSettings accounts;
   bool offer_scram = false;   // auth_mechanisms names it, and the password file can
   std::string counters_file;  // of failed logins, shared by all monitors; empty: none
-  // Sessions of one account from one address, counted in live_file; 0: any number.
+  // Sessions of one account from one address, counted in live_file-UID; 0: any number.
   unsigned max_userip_connections = 0;  // mail_max_userip_connections
   std::string live_file;
   // A wrong password is answered so long after its check began.

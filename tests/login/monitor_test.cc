@@ -12,6 +12,7 @@
 
 #include "libmail/auth/memory_authenticator.h"
 #include "libmail/base/log.h"
+#include "libmail/base/sys.h"
 #include "libmail/login/channel.h"
 #include "libmail/login/monitor_client.h"
 #include "libmail/login/standing.h"
@@ -130,6 +131,9 @@ TEST_F(MonitorTest, SoManySessionsOfOneAccountFromOneAddress) {
   EXPECT_NE(refused->text.find("mail_max_userip_connections=2"), std::string::npos);
   EXPECT_TRUE(log_in("pop3")->ok);  // counted by itself
   ASSERT_EQ(places_.size(), 3U);
+  // No place lies in a file that another uid can lay its hands on.
+  EXPECT_TRUE(sys::exists(settings_.live_file + "-1000"));
+  EXPECT_FALSE(sys::exists(settings_.live_file));
   places_.erase(places_.begin());
   EXPECT_TRUE(log_in("imap")->ok);
   EXPECT_FALSE(log_in("imap")->ok);
