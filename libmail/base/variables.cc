@@ -248,6 +248,18 @@ Result<std::string> expand(std::string_view text, const Lookup& lookup) {
   return Expander(lookup).expand(text, 0);
 }
 
+Result<std::string> expand_path(std::string_view text, const Lookup& lookup) {
+  std::string path = TRY(expand(text, lookup));
+  const auto leads_up = [](std::string_view one) {
+    const auto levels = ascii::split(one, '/');
+    return std::ranges::find(levels, "..") != levels.end();
+  };
+  if (leads_up(path) && !leads_up(text)) {
+    return fail(Errc::Denied, std::string(text) + " leads up for this account");
+  }
+  return path;
+}
+
 std::optional<std::string> part_of_name(std::string_view login_name, std::string_view variable) {
   if (variable == "u" || variable == "user") return std::string(login_name);
   if (variable == "n" || variable == "username") return local_part(login_name);

@@ -26,6 +26,9 @@ using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
 // Error Config: unknown variable, modifier or filter; the texts say which.
 Result<std::string> expand(std::string_view text, const Lookup& lookup);
 
+// The same for a path: no value brings a level ".." into it, as %1.2n of a..b would. Denied then.
+Result<std::string> expand_path(std::string_view text, const Lookup& lookup);
+
 // u, user; n, username; d, domain; of a login name. Nothing for other names.
 std::optional<std::string> part_of_name(std::string_view login_name, std::string_view variable);
 

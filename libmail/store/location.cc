@@ -13,16 +13,10 @@ tl::unexpected<Error> refuse(std::string text) {
   return fail(Errc::Config, "mail_location: " + std::move(text));
 }
 
-std::string with_home(std::string path, const User& user) {
-  if (path == "~") return user.home;
-  if (path.starts_with("~/")) return user.home + path.substr(1);
-  return path;
-}
-
 }  // namespace
 
 Result<std::string> expand_variables(std::string_view text, const User& user) {
-  auto expanded = variables::expand(text, [&](std::string_view name) {
+  auto expanded = variables::expand_path(text, [&](std::string_view name) {
     if (name == "h" || name == "home") return std::optional(user.home);
     if (name == "i" || name == "uid") return std::optional(std::to_string(user.uid));
     return variables::part_of_name(user.name, name);
@@ -30,6 +24,18 @@ Result<std::string> expand_variables(std::string_view text, const User& user) {
   if (!expanded) return refuse(expanded.error().public_text);
   return expanded;
 }
+
+namespace {
+
+Result<std::string> expand_path(std::string_view text, const User& user) {
+  std::string path = TRY(expand_variables(text, user));
+  if (path != "~" && !path.starts_with("~/")) return path;
+  // Else "~/" were the root directory.
+  if (!user.home.starts_with('/')) return refuse("the account has no home for ~");
+  return user.home + path.substr(1);
+}
+
+}  // namespace
 
 Result<Location> parse_location(std::string_view mail_location, const User& user) {
   Location location;
@@ -45,13 +51,13 @@ Result<Location> parse_location(std::string_view mail_location, const User& user
                   "\"; mbox: and maildir: are known");
   }
   if (pieces.size() < 2 || pieces.at(1).empty()) return refuse("the mail root is missing");
-  location.root = with_home(TRY(expand_variables(pieces.at(1), user)), user);
+  location.root = TRY(expand_path(pieces.at(1), user));
   for (std::size_t i = 2; i < pieces.size(); ++i) {
     const auto equals = pieces.at(i).find('=');
     const auto key = pieces.at(i).substr(0, equals);
     std::string value;
     if (equals != std::string_view::npos) {
-      value = with_home(TRY(expand_variables(pieces.at(i).substr(equals + 1), user)), user);
+      value = TRY(expand_path(pieces.at(i).substr(equals + 1), user));
     }
     if (key == "INBOX") {
       location.inbox = value;

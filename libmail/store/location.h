@@ -30,7 +30,8 @@ struct Location {
   std::string layout;   // LAYOUT=: "fs" (mbox's default) or "Maildir++"
 };
 
-// Errors: Config (unknown format, key or variable; the public text says which).
+// Errors: Config (unknown format, key or variable, no home for ~; the public text says which, or
+// that the name would lead the path up).
 Result<std::string> expand_variables(std::string_view text, const User& user);
 Result<Location> parse_location(std::string_view mail_location, const User& user);
 

@@ -48,5 +48,22 @@ TEST(Variables, Expand) {
   for (const auto& one : kCases) EXPECT_EQ(show(one.text), one.expected) << one.text;
 }
 
+// A path may lead up as it is written, but no value of a variable makes it do so.
+TEST(Variables, PathsAreNotLedUpByValues) {
+  const auto path = [](std::string_view text, std::string_view user) {
+    const auto expanded =
+        expand_path(text, [&](std::string_view name) { return part_of_name(user, name); });
+    return expanded ? *expanded : std::string(to_string(expanded.error().code));
+  };
+  EXPECT_EQ(path("/v/%d/%n", "ann@example.org"), "/v/example.org/ann");
+  EXPECT_EQ(path("/v/../%n", "a..b"), "/v/../a..b");
+  const std::string denied(to_string(Errc::Denied));
+  EXPECT_EQ(path("/v/%1.2n/%n", "a..b"), denied);
+  EXPECT_EQ(path("/v/%d/%n", "ann@.."), denied);
+  EXPECT_EQ(path("/v/%u", "ann@/../bob"), denied);
+  EXPECT_EQ(path("/v/.%1n/x", ".ann"), denied);
+  EXPECT_EQ(path("/v/%q", "ann"), to_string(Errc::Config));
+}
+
 }  // namespace
 }  // namespace mail::variables

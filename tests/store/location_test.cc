@@ -68,6 +68,19 @@ TEST(Location, ParsesDovecotsSpellings) {
   }
 }
 
+// Whatever the account is called: its mail lies below where mail lies.
+TEST(Location, NoNameAndNoMissingHomeLeadElsewhere) {
+  for (const char* name : {"ann@..", "..", "ann@/../bob"}) {
+    EXPECT_FALSE(parse_location("maildir:/v/%d/%u", {name, "/home/ann", 1000})) << name;
+    EXPECT_FALSE(parse_location("mbox:/v/m:INBOX=/v/%u/%d", {name, "/home/ann", 1000})) << name;
+  }
+  for (const char* where : {"maildir:~/", "maildir:~/Maildir", "mbox:/v/m:INBOX=~/x", "mbox:~"}) {
+    EXPECT_FALSE(parse_location(where, {"ann", "", 1000})) << where;
+    EXPECT_FALSE(parse_location(where, {"ann", "ann", 1000})) << where;
+  }
+  EXPECT_TRUE(parse_location("maildir:/v/%n", {"ann", "", 1000}));
+}
+
 TEST(Location, EmptyIsLookedFor) {
   const auto it = default_location({"boss", "/nonexistent", 1000}, "/var/mail");
   EXPECT_EQ(it.format, Format::Mbox);
