@@ -46,11 +46,10 @@ Result<gid_t> to_gid(const std::string& text) {
 }
 
 Result<std::string> expand(const std::string& text, const Identity& identity) {
-  auto expanded = variables::expand(text, [&](std::string_view name) {
+  auto expanded = variables::expand_path(text, [&](std::string_view name) {
     if (name == "h" || name == "home") return std::optional(identity.home);
     return variables::part_of_name(identity.user, name);
   });
-  // A name is a part of the path here: none of its own.
   if (!expanded) return wrong(expanded.error().public_text);
   return expanded;
 }
@@ -72,12 +71,6 @@ Result<void> apply(const AccountFields& fields, Identity& identity, bool only_mi
   return {};
 }
 
-// A name that would leave the directory a path is made for.
-bool is_path_safe(std::string_view name) {
-  if (name.find('/') != std::string_view::npos || name.starts_with('.')) return false;
-  return name.find("@.") == std::string_view::npos && name.find('\0') == std::string_view::npos;
-}
-
 PasswordFile::Format format_of(const std::string& username_format, const std::string& scheme,
                                const AccountSettings& settings) {
   return {username_format, scheme, settings.is_in_networks};
@@ -93,7 +86,7 @@ AccountList::AccountList(AccountSettings settings, const MakePam& make_pam)
       source.file = std::make_unique<PasswordFile>(
           passdb.path, settings_.names, settings_.secret_file,
           format_of(passdb.username_format, passdb.scheme, settings_));
-    } else if (make_pam) {
+    } else if (passdb.driver == Passdb::Driver::Pam && make_pam) {
       source.pam = make_pam(passdb);
     }
     sources_.push_back(std::move(source));
@@ -102,7 +95,8 @@ AccountList::AccountList(AccountSettings settings, const MakePam& make_pam)
 
 Result<bool> AccountList::is_denied(std::string_view login_name) {
   for (const auto& source : sources_) {
-    if (!source.settings.deny || !source.file) continue;
+    if (!source.settings.deny) continue;
+    if (!source.file) return wrong("a passdb that may refuse logins cannot be asked");
     const auto found = source.file->find(login_name);
     if (found) return true;
     // A list that cannot be read lets nobody in.
@@ -120,7 +114,14 @@ Result<Identity> AccountList::verify(const Attempt& attempt) {
     if (source.file) authenticator = source.file.get();
     if (authenticator == nullptr) continue;
     auto identity = authenticator->verify(attempt);
-    if (identity) return complete(*std::move(identity));
+    if (identity) {
+      // By the account's own name too: PAM may know it by others.
+      const bool is_renamed = identity->user != attempt.user;
+      if (is_renamed && TRY(is_denied(identity->user))) {
+        return fail(make_error(Errc::BadCredentials, kFailed));
+      }
+      return complete(*std::move(identity));
+    }
     if (identity.error().code == Errc::Denied) return identity;
     const bool is_refusal = identity.error().code == Errc::BadCredentials;
     if (!is_refusal) log::warning(identity.error().log_text);
@@ -152,12 +153,13 @@ Result<Identity> AccountList::ask(const Userdb& userdb, const Identity& identity
       break;
     }
     case Userdb::Driver::Static:
-      if (!is_path_safe(identity.user)) return no_such_user();
       TRY(apply(userdb.fields, found, false));
       break;
     case Userdb::Driver::Prefetch:
       if (!identity.has_ids) return no_such_user();
       break;
+    case Userdb::Driver::Unusable:
+      return wrong("none of the userdb sections can be used");
   }
   TRY(apply(userdb.defaults, found, true));
   TRY(apply(userdb.overrides, found, false));
@@ -165,6 +167,10 @@ Result<Identity> AccountList::ask(const Userdb& userdb, const Identity& identity
 }
 
 Result<Identity> AccountList::complete(Identity identity) {
+  if (!is_path_safe(identity.user)) {
+    return fail(Errc::Denied, kNotAllowed,
+                log::escape(identity.user) + ": no name of an account, it could lead elsewhere");
+  }
   bool is_known = settings_.userdbs.empty();
   for (const auto& userdb : settings_.userdbs) {
     auto found = ask(userdb, identity);
@@ -177,7 +183,6 @@ Result<Identity> AccountList::complete(Identity identity) {
   if (!is_known) {
     return fail(Errc::Denied, kNotAllowed, log::escape(identity.user) + ": no userdb has it");
   }
-  if (!is_path_safe(identity.user) && !settings_.defaults.home.empty()) return no_such_user();
   TRY(apply(settings_.defaults, identity, true));
   if (!identity.has_ids) {
     return fail(Errc::Denied, kNotAllowed,
@@ -206,8 +211,8 @@ Result<bool> AccountList::has_password(const std::string& name) {
 }
 
 Result<Identity> AccountList::find(std::string_view name) {
-  if (name.find('\0') != std::string_view::npos) return no_such_user();
   for (const auto& candidate : settings_.names.candidates(name)) {
+    if (!is_path_safe(candidate)) continue;
     Identity asked;
     asked.user = candidate;
     asked.has_ids = false;
@@ -237,18 +242,26 @@ Result<Identity> AccountList::find(std::string_view name) {
   return no_such_user();
 }
 
+// The only source, where it is a file of those who may log in.
+PasswordFile* AccountList::scram_file() const {
+  if (sources_.size() != 1 || sources_.front().settings.deny) return nullptr;
+  return sources_.front().file.get();
+}
+
 bool AccountList::can_scram() const {
-  return sources_.size() == 1 && sources_.front().file && sources_.front().file->can_scram();
+  const auto* file = scram_file();
+  return file != nullptr && file->can_scram();
 }
 
 Result<std::string> AccountList::begin_scram(const ScramFirst& first) {
-  if (sources_.size() != 1 || !sources_.front().file) return Authenticator::begin_scram(first);
-  return sources_.front().file->begin_scram(first);
+  auto* file = scram_file();
+  return file == nullptr ? Authenticator::begin_scram(first) : file->begin_scram(first);
 }
 
 Result<ScramOutcome> AccountList::finish_scram(const ScramFinal& final) {
-  if (sources_.size() != 1 || !sources_.front().file) return Authenticator::finish_scram(final);
-  auto outcome = TRY(sources_.front().file->finish_scram(final));
+  auto* file = scram_file();
+  if (file == nullptr) return Authenticator::finish_scram(final);
+  auto outcome = TRY(file->finish_scram(final));
   outcome.identity = TRY(complete(std::move(outcome.identity)));
   return outcome;
 }

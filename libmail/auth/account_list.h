@@ -39,6 +39,7 @@ class AccountList final : public Authenticator, public Accounts {
   Result<Identity> complete(Identity identity);
   Result<Identity> ask(const Userdb& userdb, const Identity& identity);
   Result<bool> has_password(const std::string& name);
+  [[nodiscard]] PasswordFile* scram_file() const;  // or none
 
   AccountSettings settings_;
   std::vector<Source> sources_;

@@ -20,7 +20,8 @@ struct AccountFields {
 };
 
 struct Passdb {
-  enum class Driver : std::uint8_t { Pam, PasswordFile };
+  // Unusable: one that we cannot ask but that may refuse logins (`deny`): so nobody gets in.
+  enum class Driver : std::uint8_t { Pam, PasswordFile, Unusable };
   Driver driver = Driver::Pam;
   std::string service = "tubepost";  // PAM's; "%s": the protocol
   std::string path;                  // of the file; may hold %d and such
@@ -30,7 +31,8 @@ struct Passdb {
 };
 
 struct Userdb {
-  enum class Driver : std::uint8_t { System, PasswordFile, Static, Prefetch };
+  // Unusable: for sections of which none can be used, so that nothing takes their place.
+  enum class Driver : std::uint8_t { System, PasswordFile, Static, Prefetch, Unusable };
   Driver driver = Driver::System;
   std::string path, username_format;
   AccountFields fields;          // Static

@@ -20,6 +20,8 @@ constexpr auto kCryptSchemes = std::to_array<std::string_view>(
 constexpr std::string_view kScramScheme = "SCRAM-SHA-256";
 constexpr auto kPlainSchemes = std::to_array<std::string_view>({"PLAIN", "CLEARTEXT", "CLEAR"});
 
+constexpr std::size_t kMaxCryptPassword = CRYPT_MAX_PASSPHRASE_SIZE - 1;  // octets without the NUL
+
 struct Stored {
   std::string_view scheme;
   std::string_view text;
@@ -98,8 +100,9 @@ Result<bool> matches_stored_password(std::string_view password, std::string_view
     return fail(Errc::Config, "Authentication is not available now",
                 "password file: unknown scheme {" + std::string(scheme) + "}");
   }
-  const std::string hash = TRY(crypt(password, text));
-  return equal_in_constant_time(text, hash);
+  // crypt(3) refuses a longer one, which must not look like another mistake.
+  const std::string hash = TRY(crypt(password.substr(0, kMaxCryptPassword), text));
+  return equal_in_constant_time(text, hash) && password.size() <= kMaxCryptPassword;
 }
 
 Cost cost_of(std::string_view stored) {

@@ -63,4 +63,12 @@ std::vector<std::string> LoginNames::candidates(std::string_view login_name) con
   return found;
 }
 
+bool is_path_safe(std::string_view name) {
+  if (name.find('/') != std::string_view::npos || name.find('\0') != std::string_view::npos) {
+    return false;
+  }
+  const bool has_empty_part = name.empty() || name.front() == '@';
+  return !has_empty_part && name.front() != '.' && name.find("@.") == std::string_view::npos;
+}
+
 }  // namespace mail::auth

@@ -24,4 +24,8 @@ struct LoginNames {
   [[nodiscard]] std::vector<std::string> candidates(std::string_view login_name) const;
 };
 
+// Whether a name can be a part of a path: mail_location, a home and the file of a domain hold %u,
+// %n or %d, so no name may lead to another's directory. An account with another name is nobody's.
+bool is_path_safe(std::string_view name);
+
 }  // namespace mail::auth

@@ -32,8 +32,18 @@ Error unavailable(const Error& cause) {
                     "Authentication is not available now", cause.log_text);
 }
 
-void take_extra(PasswordEntry& entry, std::string_view extra) {
+// Not the highest one, which means "as before" to setresuid(2).
+Result<uid_t> to_id(std::string_view text) {
+  const auto id = ascii::to_number<uid_t>(text);
+  if (!id || *id == static_cast<uid_t>(-1))
+    return fail(Errc::Syntax, "uid and gid must be numbers");
+  return *id;
+}
+
+Result<void> take_extra(PasswordEntry& entry, std::string_view extra) {
   auto& identity = entry.identity;
+  bool has_uid = false;
+  bool has_gid = false;
   for (const auto word : ascii::words(extra)) {
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
@@ -41,12 +51,16 @@ void take_extra(PasswordEntry& entry, std::string_view extra) {
         equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
     if (key == "userdb_mail") identity.mail_location = value;
     if (key == "userdb_home") identity.home = value;
-    if (key == "userdb_uid") identity.uid = ascii::to_number<uid_t>(value).value_or(0);
-    if (key == "userdb_gid") identity.gid = ascii::to_number<gid_t>(value).value_or(0);
-    if (key == "userdb_uid") identity.has_ids = identity.uid != 0;
+    if (key == "userdb_uid") identity.uid = TRY(to_id(value));
+    if (key == "userdb_gid") identity.gid = TRY(to_id(value));
+    has_uid = has_uid || key == "userdb_uid";
+    has_gid = has_gid || key == "userdb_gid";
     if (key == "nologin") entry.may_log_in = false;
-    if (key == "allow_nets") entry.allow_nets = value;
+    if (key == "allow_nets" || key == "allow_real_nets") entry.allow_nets.emplace_back(value);
   }
+  if (has_uid != has_gid && !identity.has_ids) return fail(Errc::Syntax, "uid or gid is missing");
+  identity.has_ids = identity.has_ids || has_uid;
+  return {};
 }
 
 // Calls use(entry) for each readable line until it returns false.
@@ -148,11 +162,8 @@ Result<PasswordEntry> parse_password_line(std::string_view line) {
   const auto part = [&](std::size_t at) { return at < fields.size() ? fields.at(at) : ""; };
   entry.identity.has_ids = !part(2).empty() || !part(3).empty();
   if (entry.identity.has_ids) {
-    const auto uid = ascii::to_number<uid_t>(part(2));
-    const auto gid = ascii::to_number<gid_t>(part(3));
-    if (!uid || !gid) return fail(Errc::Syntax, "uid and gid must be numbers");
-    entry.identity.uid = *uid;
-    entry.identity.gid = *gid;
+    entry.identity.uid = TRY(to_id(part(2)));
+    entry.identity.gid = TRY(to_id(part(3)));
   }
   if (fields.size() > 5) entry.identity.home = fields.at(5);
   if (fields.size() > kFieldsBeforeExtra) {
@@ -162,7 +173,7 @@ Result<PasswordEntry> parse_password_line(std::string_view line) {
       in.take_while([](char c) { return c != ':'; });
       in.consume(':');
     }
-    take_extra(entry, in.rest());
+    TRY(take_extra(entry, in.rest()));
   }
   return entry;
 }
@@ -178,16 +189,17 @@ Result<PasswordFile::Search> PasswordFile::search_for(std::string_view login_nam
                               : TRY(variables::expand(format_.username_format, lookup(account))));
   }
   if (path_.find('%') == std::string::npos) return search;
-  // One file for each domain, say: the name must not lead to another.
-  const std::string first = search.accounts.empty() ? std::string() : search.accounts.front();
-  if (first.empty() || first.find('/') != std::string::npos || first.starts_with('.') ||
-      first.find("@.") != std::string::npos) {
-    search.path.clear();
-  } else {
-    search.path = TRY(variables::expand(path_, lookup(first)));
+  // One file for each domain, say, in either spelling: the name must not lead to another.
+  for (const auto& account : search.accounts) {
+    const bool is_same = ascii::iequals(account, search.accounts.front());
+    if (!is_same || !is_path_safe(account)) continue;
+    const auto path = variables::expand_path(path_, lookup(account));
+    if (!path && path.error().code != Errc::Denied) return fail(path.error());
+    if (!path || !sys::exists(*path)) continue;
+    search.path = *path;
+    return search;
   }
-  if (search.path.empty() || !sys::exists(search.path)) search = {{}, {}, "/dev/null"};
-  return search;
+  return Search{{}, {}, "/dev/null"};
 }
 
 // The entry as that account's: its own name, the scheme of the file.
@@ -203,8 +215,9 @@ void PasswordFile::adopt(PasswordEntry& entry, const Search& search) const {
 
 bool PasswordFile::may_log_in(const PasswordEntry& entry, std::string_view address) const {
   if (!entry.may_log_in) return false;
-  if (entry.allow_nets.empty()) return true;
-  return format_.is_in_networks && format_.is_in_networks(entry.allow_nets, address);
+  return std::ranges::all_of(entry.allow_nets, [&](const auto& networks) {
+    return format_.is_in_networks && format_.is_in_networks(networks, address);
+  });
 }
 
 Result<Identity> PasswordFile::verify(const Attempt& attempt) {
@@ -218,7 +231,12 @@ Result<Identity> PasswordFile::verify(const Attempt& attempt) {
       attempt.password, exists ? found->entry->stored_password : unmatchable_like(found->dearest));
   found->wipe_passwords();
   if (!exists) return fail(make_error(Errc::BadCredentials, kFailed));
-  if (!matches) return fail(unavailable(matches.error()));
+  if (!matches) {
+    // One that nobody can ever give is wrong, as for a name that nobody has: a line in the log.
+    if (matches.error().code != Errc::Config) return fail(unavailable(matches.error()));
+    log::error(log::escape(found->entry->identity.user) + ": " + matches.error().log_text);
+    return fail(make_error(Errc::BadCredentials, kFailed));
+  }
   if (!*matches) return fail(make_error(Errc::BadCredentials, kFailed));
   if (!may_log_in(*found->entry, attempt.peer)) return fail(make_error(Errc::Denied, kNotAllowed));
   return std::move(found->entry->identity);

@@ -3,10 +3,11 @@
 //   user:{SCHEME}password:uid:gid:gecos:home:shell:extra fields
 //
 // Extra fields: `userdb_mail=LOCATION` overrides mail_location, `userdb_uid`, `userdb_gid` and
-// `userdb_home` what stands before; `nologin` refuses logins, `allow_nets=NETWORKS` those from
-// elsewhere. Uid and gid may be missing where a userdb gives them (account_list.h).
-// The file is read at each call, so an edit holds at once. A line that cannot be read is logged
-// with its number and passed over; the rest holds. Schemes: crypt_password.h; docs/accounts.md.
+// `userdb_home` what stands before; `nologin` refuses logins, `allow_nets=NETWORKS` (and
+// `allow_real_nets`) those from elsewhere. Uid and gid may be missing where a userdb gives them
+// (account_list.h). The file is read at each call, so an edit holds at once. A line that cannot be
+// read is logged with its number and passed over; the rest holds. Schemes: crypt_password.h;
+// docs/accounts.md.
 //
 // SCRAM works for {SCRAM-SHA-256} and {PLAIN}. Others, unknown users among them, are asked for a
 // proof too, which nothing makes right: their salt is made from the name and a secret of this
@@ -30,7 +31,7 @@ struct PasswordEntry {
   Identity identity;
   std::string stored_password;
   bool may_log_in = true;
-  std::string allow_nets;  // where logins may come from; empty: anywhere
+  std::vector<std::string> allow_nets;  // where logins may come from, each of them; none: anywhere
 };
 
 // One line without its end. NotFound: an empty line or a comment. Syntax else.

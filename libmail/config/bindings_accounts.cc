@@ -85,6 +85,9 @@ class Binder {
     for (const auto& section : passdbs) add_passdb(section);
     for (const auto& section : userdbs) add_userdb(section);
     if (passdbs.empty()) settings.passdbs.emplace_back();
+    if (!userdbs.empty() && settings.userdbs.empty()) {
+      settings.userdbs.emplace_back().driver = auth::Userdb::Driver::Unusable;
+    }
     // A password file can say it all; PAM says nothing of homes.
     const bool has_pam = std::ranges::any_of(settings.passdbs, [](const auto& passdb) {
       return passdb.driver == auth::Passdb::Driver::Pam;
@@ -133,8 +136,28 @@ class Binder {
     return {};
   }
 
+  // Whether a login that this passdb is no place for, or does not like, ends there: those that
+  // follow may then be open to fewer than they look.
+  [[nodiscard]] bool may_refuse(const std::string& path) const {
+    return config_.dovecot().get_bool(path + "deny") ||
+           get(path + "result_success").starts_with("return-f") ||
+           get(path + "result_failure").starts_with("return") ||
+           get(path + "result_internalfail").starts_with("return");
+  }
+
   void add_passdb(const std::string& section) {
     const std::string path = "passdb/" + section + "/";
+    const auto before = bound_.settings.passdbs.size();
+    add_usable_passdb(path);
+    if (bound_.settings.passdbs.size() != before || !may_refuse(path)) return;
+    auth::Passdb passdb;
+    passdb.driver = auth::Passdb::Driver::Unusable;
+    passdb.deny = true;
+    bound_.settings.passdbs.push_back(std::move(passdb));
+    warn(path + "driver", "this passdb may refuse logins, so nobody can log in without it");
+  }
+
+  void add_usable_passdb(const std::string& path) {
     const auto driver = get(path + "driver");
     if (const auto condition = find_condition(path); !condition.empty()) {
       return warn(path + condition, "passdb { " + condition + " = " + get(path + condition) +

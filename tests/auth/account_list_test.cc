@@ -18,6 +18,7 @@ class PamTwin final : public Authenticator {
     if (attempt.password != "pam") return fail(make_error(Errc::BadCredentials, "no"));
     Identity named;
     named.user = attempt.user;
+    if (named.user.starts_with("alias-of-")) named.user.erase(0, 9);
     named.has_ids = false;
     return named;
   }
@@ -92,7 +93,9 @@ TEST_F(AccountListTest, DenyListAndConditionsOfEntries) {
                       file("users",
                            "ann:{PLAIN}a::::::allow_nets=192.0.2.1\nbob:{PLAIN}b\n"
                            "far:{PLAIN}f::::::allow_nets=192.0.2.9\n"
-                           "off:{PLAIN}o::::::nologin\n")};
+                           "off:{PLAIN}o::::::nologin\n"
+                           "none:{PLAIN}n::::::allow_nets=\n"
+                           "two:{PLAIN}t::::::allow_nets=192.0.2.1 allow_real_nets=192.0.2.9\n")};
   settings.passdbs.front().deny = true;
   settings.userdbs = {fixed("1600", "/v/%n")};
   auto accounts = open(settings);
@@ -100,10 +103,100 @@ TEST_F(AccountListTest, DenyListAndConditionsOfEntries) {
   EXPECT_EQ(log_in(accounts, "bob", "b"), bad_);
   EXPECT_EQ(log_in(accounts, "far", "f"), denied_);
   EXPECT_EQ(log_in(accounts, "off", "o"), denied_);
+  EXPECT_EQ(log_in(accounts, "none", "n"), denied_);
+  EXPECT_EQ(log_in(accounts, "two", "t"), denied_);
   // A list of whom not to let in that cannot be read lets nobody in.
   settings.passdbs.front().path += "-gone";
   auto without = open(settings);
   EXPECT_EQ(log_in(without, "ann", "a"), to_string(Errc::Unavailable));
+}
+
+// A passdb we cannot ask may refuse logins: nobody gets in. No userdb can be used: nobody has one.
+TEST_F(AccountListTest, WhatCannotBeAskedLetsNobodyIn) {
+  AccountSettings settings;
+  settings.passdbs = {Passdb{}, file("users", "ann:{PLAIN}a:1500:1500::/a\n")};
+  settings.passdbs.front().driver = Passdb::Driver::Unusable;
+  settings.passdbs.front().deny = true;
+  auto refusing = open(settings);
+  EXPECT_EQ(log_in(refusing, "ann", "a"), to_string(Errc::Unavailable));
+  settings.passdbs.front() = Passdb{};
+  settings.userdbs.emplace_back().driver = Userdb::Driver::Unusable;
+  auto nowhere = open(settings);
+  EXPECT_EQ(log_in(nowhere, "ann", "a"), to_string(Errc::Unavailable));
+  EXPECT_EQ(log_in(nowhere, "root", "pam"), to_string(Errc::Unavailable));
+  EXPECT_EQ(log_in(nowhere, "ann", "b"), bad_);
+  EXPECT_EQ(show(nowhere.find("ann")), to_string(Errc::Unavailable));  // mail waits
+}
+
+// Who stands in it with a password may not log in with that.
+TEST_F(AccountListTest, ADenyListAloneOffersNoScram) {
+  AccountSettings settings;
+  settings.passdbs = {file("deny", "ann:{PLAIN}a:1500:1500::/a\n")};
+  settings.passdbs.front().deny = true;
+  auto accounts = open(settings);
+  EXPECT_FALSE(accounts.can_scram());
+  EXPECT_FALSE(accounts.begin_scram({"ann", "n,,", "abc", "n=ann,r=abc", "imap", "", true}));
+}
+
+// PAM may know an account by another name than its own.
+TEST_F(AccountListTest, DenyListHoldsForTheAccountsOwnName) {
+  AccountSettings settings;
+  settings.passdbs = {file("deny", "bob\n"), Passdb{}};
+  settings.passdbs.front().deny = true;
+  settings.userdbs = {fixed("1600", "/v/%n")};
+  auto accounts = open(settings);
+  EXPECT_EQ(log_in(accounts, "alias-of-ann", "pam"), "ann 1600 /v/ann ");
+  EXPECT_EQ(log_in(accounts, "alias-of-bob", "pam"), bad_);
+}
+
+// mail_location holds %u, %n or %d, so the part of a name that no passdb looks at must not lead
+// anywhere: in front of it may be other users' mail of the same uid.
+TEST_F(AccountListTest, NoNameLeadsToAnothersMail) {
+  AccountSettings settings;
+  settings.passdbs = {file("users", "ann:{PLAIN}a:1600:1600::/v/ann\n")};
+  settings.passdbs.front().username_format = "%n";
+  for (const bool has_userdb : {false, true}) {
+    if (has_userdb) {
+      Userdb of_file;
+      of_file.driver = Userdb::Driver::PasswordFile;
+      of_file.path = settings.passdbs.front().path;
+      of_file.username_format = "%n";
+      settings.userdbs = {of_file};
+    }
+    auto accounts = open(settings);
+    EXPECT_EQ(log_in(accounts, "ann@x.org", "a"), "ann@x.org 1600 /v/ann ");
+    using namespace std::string_view_literals;
+    for (const auto name : {"ann@/../bob"sv, "ann@../x"sv, "ann@.."sv, "ann@x\0y"sv, "ann@.x"sv}) {
+      EXPECT_EQ(log_in(accounts, name, "a"), denied_) << name;
+      EXPECT_EQ(show(accounts.find(name)), unknown_) << name;
+    }
+  }
+}
+
+// Parts of a name may lead up where the name does not.
+TEST_F(AccountListTest, NoPartOfANameLeadsUp) {
+  AccountSettings settings;
+  settings.passdbs = {file("users", "a..b:{PLAIN}a\n")};
+  settings.userdbs = {fixed("1600", "/v/%1.2n/%n")};
+  auto accounts = open(settings);
+  EXPECT_EQ(log_in(accounts, "a..b", "a"), to_string(Errc::Unavailable));
+  settings.userdbs = {fixed("1600", "/v/%n")};
+  auto plain = open(settings);
+  EXPECT_EQ(log_in(plain, "a..b", "a"), "a..b 1600 /v/a..b ");
+}
+
+// In capitals, the domain's file would not be there, and nobody denied.
+TEST_F(AccountListTest, ADenyListForEachDomainHoldsInAnyCase) {
+  AccountSettings settings;
+  settings.passdbs = {file("example.org.deny", "bob@example.org\n"),
+                      file("users", "bob@example.org:{PLAIN}b\nann@example.org:{PLAIN}a\n")};
+  settings.passdbs.front().path = directory_ + "/%d.deny";
+  settings.passdbs.front().deny = true;
+  settings.userdbs = {fixed("1600", "/v/%n")};
+  auto accounts = open(settings);
+  EXPECT_EQ(log_in(accounts, "bob@example.org", "b"), bad_);
+  EXPECT_EQ(log_in(accounts, "BOB@EXAMPLE.ORG", "b"), bad_);
+  EXPECT_EQ(log_in(accounts, "Ann@Example.Org", "a"), "ann@example.org 1600 /v/ann ");
 }
 
 // Else whoever guesses would do so without the delays that follow a refusal.

@@ -42,7 +42,10 @@ TEST_F(PasswordFileTest, Verify) {
       "ann@linuxprobe.com:{plain}virtual:1001:1001::/home/v::\n"
       "ann:{PLAIN}local:1002:1002::/home/ann::userdb_mail=mbox:~/mail:INBOX=/var/mail/%u nologin\n"
       "locked:!$6$x$y:1003:1003::/h::\n"
-      "odd:{ROT13}x:1004:1004::/h::\n");
+      "odd:{ROT13}x:1004:1004::/h::\n"
+      "named:{PLAIN}n:1005:1005::/h::userdb_gid=mail\n"
+      "half:{PLAIN}h:::::/h:userdb_uid=1006\n"
+      "most:{PLAIN}m:4294967295:1007::/h::\n");
   const std::string bad(to_string(Errc::BadCredentials));
   const struct {
     const char *user, *password;
@@ -61,7 +64,10 @@ TEST_F(PasswordFileTest, Verify) {
       {"ann", "local", std::string(to_string(Errc::Denied))},
       {"ann", "wrong", bad},
       {"locked", "x", bad},
-      {"odd", "k", std::string(to_string(Errc::Unavailable))},
+      {"odd", "k", bad},  // anything else would say that there is one
+      {"named", "n", bad},
+      {"half", "h", bad},
+      {"most", "m", bad},
   };
   for (const auto& c : kCases) EXPECT_EQ(ask(accounts, c.user, c.password), c.expected) << c.user;
 }
@@ -111,6 +117,12 @@ TEST(CryptPassword, KnownHashes) {
     EXPECT_EQ(matches_stored_password("other", c.stored).value_or(true), false) << c.stored;
     EXPECT_EQ(matches_stored_password(c.password, unmatchable_like(c.stored)).value_or(true),
               false);
+  }
+  // Longer than crypt(3) takes: wrong, as any other (kMaxPasswordOctets is 1024).
+  const std::string longest(511, 'x');
+  for (const char* stored : {kCases[0].stored, kCases[2].stored}) {
+    EXPECT_EQ(matches_stored_password(longest, stored).value_or(true), false) << stored;
+    EXPECT_EQ(matches_stored_password(longest + "xy", stored).value_or(true), false) << stored;
   }
   EXPECT_EQ(matches_stored_password("x", "{CRYPT}$nonsense$").error().code, Errc::Config);
 }

@@ -468,14 +468,30 @@ TEST(Load, AccountsOfPassdbAndUserdb) {
 TEST(Load, APassdbWithAConditionIsNotUsed) {
   for (const char* condition :
        {"master = yes", "pass = yes", "skip = authenticated", "mechanisms = plain",
-        "username_filter = *@a.org", "result_failure = return-fail",
-        "result_internalfail = return-fail", "result_success = continue",
+        "username_filter = *@a.org", "result_success = continue",
         "override_fields = userdb_x=y allow_nets=10.0.0.0/8", "default_fields = nologin"}) {
     const auto loaded = load_dovecot(
         std::string("passdb {\n  driver = passwd-file\n  args = /p\n  ") + condition + "\n}\n");
     ASSERT_TRUE(loaded) << condition;
     EXPECT_TRUE(account_bindings(*loaded).settings.passdbs.empty()) << condition;
     EXPECT_NE(warnings(loaded).back().find("is not used"), std::string::npos) << condition;
+  }
+  // One that may refuse logins which another passdb takes: nobody can log in without it.
+  for (const char* refusing :
+       {"result_failure = return-fail", "result_internalfail = return-fail",
+        "result_success = return-fail", "deny = yes\n  driver = sql", "deny = yes\n  driver = pam",
+        "deny = yes\n  username_filter = *@a.org"}) {
+    const auto loaded = load_dovecot(
+        std::string("passdb {\n  driver = passwd-file\n  args = /p\n  ") + refusing + "\n}\n");
+    ASSERT_TRUE(loaded) << refusing;
+    const auto passdbs = account_bindings(*loaded).settings.passdbs;
+    ASSERT_EQ(passdbs.size(), 1U) << refusing;
+    EXPECT_EQ(passdbs.front().driver, auth::Passdb::Driver::Unusable) << refusing;
+    EXPECT_TRUE(passdbs.front().deny) << refusing;
+    const auto told = warnings(loaded);
+    EXPECT_TRUE(std::ranges::any_of(told, [](const auto& line) {
+      return line.find("nobody can log in") != std::string::npos;
+    })) << refusing;
   }
   for (const char* harmless : {"master = no", "skip = never", "override_fields = userdb_x=y"}) {
     const auto loaded = load_dovecot(
@@ -503,6 +519,11 @@ TEST(Load, AccountsByDefault) {
   // Passwords in a database we do not know: nobody may log in, system accounts neither.
   const auto sql = load_dovecot("passdb {\n  driver = sql\n}\nuserdb {\n  driver = sql\n}\n");
   EXPECT_TRUE(account_bindings(*sql).settings.passdbs.empty());
+  // Nor the system's accounts of that name, where PAM knows passwords of others.
+  const auto half = load_dovecot("passdb {\n  driver = pam\n}\nuserdb {\n  driver = sql\n}\n");
+  const auto userdbs = account_bindings(*half).settings.userdbs;
+  ASSERT_EQ(userdbs.size(), 1U);
+  EXPECT_EQ(userdbs.front().driver, auth::Userdb::Driver::Unusable);
 }
 
 TEST(Load, WhatHasNoEffectIsNamedOnce) {
