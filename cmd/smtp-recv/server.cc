@@ -119,6 +119,10 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
   std::unique_ptr<login::MonitorClient> authenticator;
   if (settings.offer_auth) {
     login::Settings monitor = login_settings(config, "smtp");
+    // remote and local sections hold for AUTH as they do for the other logins.
+    if (monitor.for_peer) {
+      if (auto own = monitor.for_peer(peer)) monitor = *std::move(own);
+    }
     if (tls) monitor.tls_settings = tls->settings();
     const auto standing = TRY(login::stand(monitor, peer));
     settings.sasl = login::sasl_policy(monitor, standing);

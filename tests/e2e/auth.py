@@ -154,6 +154,19 @@ def policy():
         mail.add_account("boss", "linuxprobe")
         out, _ = on_pipe(mail, "imap-serve", login, "192.168.11.30")
         assert "* OK" in out and "a NO [PRIVACYREQUIRED]" in out, out
+    # A stricter rule for strangers holds for all three protocols.
+    with tubepost.System() as mail:
+        mail.add_account("boss", "linuxprobe")
+        with open(mail.path("etc/dovecot.conf"), "w") as f:
+            f.write("remote 203.0.113.0/24 {\n  disable_plaintext_auth = yes\n}\n")
+        mail.config += ["-c", mail.path("etc/dovecot.conf")]
+        plain = "EHLO x\nAUTH PLAIN AGJvc3MAbGludXhwcm9iZQ==\nQUIT\n"
+        for peer, imap_says, smtp_says in (("203.0.113.9", "a NO [PRIVACYREQUIRED]", "538 5.7.11"),
+                                           ("198.51.100.9", "a OK", "235 2.7.0")):
+            out, _ = on_pipe(mail, "imap-serve", login, peer)
+            assert imap_says in out, (peer, out)
+            out, _ = on_pipe(mail, "smtp-recv", plain, peer, "--submission")
+            assert smtp_says in out, (peer, out)
 
 
 def attempts():
