@@ -30,6 +30,40 @@ class Mbox : public testing::Test {
   std::vector<std::unique_ptr<MailStore>> stores_;
 };
 
+// Virtual users have one uid, so one directory for the state of their INBOXes in the spool.
+TEST_F(Mbox, AccountsOfOneUidShareNoState) {
+  const std::string from(kFrom), state = fixture_.home() + "/state";
+  std::filesystem::create_directory(state);
+  const auto uids_of = [&](const std::string& name) {
+    const Location location{
+        Format::Mbox, fixture_.home() + "/" + name, fixture_.home() + "/in-" + name, {}, {}, "fs"};
+    mbox::MboxMailStore mboxes(location, state, Settings{});
+    std::vector<std::uint32_t> uids;
+    for (const auto& info : expect_ok(expect_ok(mboxes.open("INBOX"))->since(ModSeq{})).messages) {
+      uids.push_back(info.uid.value);
+    }
+    return uids;
+  };
+  using Uids = std::vector<std::uint32_t>;
+  spill(fixture_.home() + "/in-ann", from + "A: 1\n\na\n\n" + from + "A: 2\n\na\n\n");
+  EXPECT_EQ(uids_of("ann"), (Uids{1, 2}));
+  // The name of former times is taken over by whom comes first.
+  for (const auto& entry : std::filesystem::directory_iterator(state)) {
+    const auto name = entry.path().filename().string();
+    const auto at = name.find(".state");
+    ASSERT_NE(at, std::string::npos) << name;
+    std::filesystem::rename(entry.path(), state + "/INBOX" + name.substr(at));
+  }
+  spill(fixture_.home() + "/in-ann", from + "A: 2\n\na\n\n");
+  EXPECT_EQ(uids_of("ann"), Uids{2});
+  EXPECT_FALSE(std::filesystem::exists(state + "/INBOX.state"));
+  spill(fixture_.home() + "/in-bob", from + "B: 1\n\nb\n\n");
+  for (int time = 0; time < 2; ++time) {
+    EXPECT_EQ(uids_of("bob"), Uids{1});
+    EXPECT_EQ(uids_of("ann"), Uids{2});
+  }
+}
+
 TEST_F(Mbox, ReadsForeignFiles) {
   const std::string from(kFrom);
   struct Case {

@@ -39,13 +39,37 @@ void remove_empty_parents(const std::string& path, const std::string& root) {
   }
 }
 
+// In a directory of the user's uid, which several accounts may have: each INBOX by its own path.
+std::string spool_log_path(const std::string& directory, const std::string& inbox) {
+  std::error_code error;
+  const auto real = std::filesystem::weakly_canonical(inbox, error);
+  const std::string path = error ? inbox : real.string();
+  const std::string name = as_file_name("INBOX:" + path);
+  if (name.size() <= kMaxMailboxName) return directory + "/" + name + ".state";
+  return directory + "/INBOX%3A" + std::to_string(hash_of(path)) + ".state";
+}
+
+// Until 2026-11-28 it was called INBOX.state: whoever comes first takes it over.
+void take_over_log(const std::string& directory, const std::string& log_path) {
+  const std::string former = directory + "/INBOX.state";
+  if (sys::exists(log_path) || !sys::exists(former)) return;
+  for (const char* suffix : {".session", ".cache", ""}) {
+    const auto moved = sys::rename(former + suffix, log_path + suffix);
+    if (!moved && moved.error().code != Errc::NotFound) log::warning(moved.error().log_text);
+  }
+}
+
 }  // namespace
 
-MboxMailStore::MboxMailStore(Location location, std::string spool_state, const Settings& settings)
+MboxMailStore::MboxMailStore(Location location, const std::string& spool_state,
+                             const Settings& settings)
     : location_(std::move(location)),
       control_(location_.control.empty() ? location_.root + "/.tubepost" : location_.control),
-      spool_state_(std::move(spool_state)),
-      settings_(settings) {}
+      settings_(settings) {
+  if (spool_state.empty()) return;
+  spool_log_path_ = spool_log_path(spool_state, location_.inbox);
+  take_over_log(spool_state, spool_log_path_);
+}
 
 Result<std::string> MboxMailStore::path_of(std::string_view checked_name) const {
   if (checked_name == "INBOX") return location_.inbox;
@@ -67,7 +91,7 @@ Result<std::string> MboxMailStore::path_of(std::string_view checked_name) const 
 }
 
 std::string MboxMailStore::log_path_of(std::string_view checked_name) const {
-  if (checked_name == "INBOX" && !spool_state_.empty()) return spool_state_ + "/INBOX.state";
+  if (checked_name == "INBOX" && !spool_log_path_.empty()) return spool_log_path_;
   return control_ + "/" + as_file_name(checked_name) + ".state";
 }
 

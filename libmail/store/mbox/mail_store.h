@@ -15,7 +15,7 @@ namespace mail::store::mbox {
 class MboxMailStore final : public MailStore {
  public:
   // `spool_state`: directory for the state of an INBOX outside the root; empty: with the others.
-  MboxMailStore(Location location, std::string spool_state, const Settings& settings);
+  MboxMailStore(Location location, const std::string& spool_state, const Settings& settings);
 
   Result<std::vector<MailboxName>> list() override;
   Result<std::unique_ptr<Mailbox>> open(std::string_view name) override;
@@ -38,7 +38,7 @@ class MboxMailStore final : public MailStore {
 
   Location location_;
   std::string control_;
-  std::string spool_state_;
+  std::string spool_log_path_;  // of such an INBOX
   Settings settings_;
   std::map<std::string, std::weak_ptr<MboxMailbox>> open_;  // by path
 };
