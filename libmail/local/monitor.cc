@@ -17,6 +17,7 @@
 #include "libmail/local/dot_lock.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/record.h"
+#include "libmail/local/roots_path.h"
 
 namespace mail::local {
 namespace {
@@ -134,8 +135,11 @@ class Requests {
   }
 
  private:
+  // Not in a directory of the user's, who could turn it into a link to one of root's.
+  [[nodiscard]] bool is_ours() const { return ::geteuid() != 0 || is_roots_path(place_->path); }
   Result<void> make() {
     if (!place_->in_spool) return fail(Errc::Denied, "Not in the spool");
+    if (!is_ours()) return {};  // whoever may write there makes it with their own rights
     auto made = make_spool_mailbox(*place_, identity_);
     if (!made && made.error().code == Errc::Exists) return {};
     return made;
@@ -145,7 +149,9 @@ class Requests {
       return kRefused;
     }
     auto taken = dotlock_.take(place_->path, timeout, settings_.stale_lock_time);
-    // A spool that nobody may make files in has no dotlocks: the OFD lock is the obligatory one.
+    // A spool that nobody may make files in has no dotlocks, nor one where a user could lead us to
+    // another place: the OFD lock is the obligatory one.
+    if (!is_ours()) return kDone;
     if (!taken && taken.error().code == Errc::Denied) return kDone;
     if (!taken && taken.error().code == Errc::InUse) return kBusy;
     return answer(taken);

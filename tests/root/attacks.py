@@ -5,6 +5,7 @@ import ctypes
 import fcntl
 import imaplib
 import os
+import pwd
 import struct
 import subprocess
 import sys
@@ -132,8 +133,34 @@ def which_accounts_there_are():
         check_equal(len(set(answers.values())), 1, f"ways to be refused: {answers}")
 
 
+def root_makes_nothing_elsewhere():
+    """The INBOX lies outside the home in a directory that is ann's own: she turns it into a link to one of root's."""
+    with tubepost.System("mbox") as mail:
+        inbox, roots, owner = mail.path("data", "ann", "in", "inbox"), mail.path("roots"), pwd.getpwnam("tubepost")
+        for path in (roots, mail.path("home", "ann"), os.path.dirname(inbox), mail.path("state", "state")):
+            os.makedirs(path)
+        prepare(mail, f"ann:{{PLAIN}}s:{ANN}:{ANN}::{mail.path('home', 'ann')}::userdb_mail=mbox:~/mail:INBOX={inbox}\n")
+        for sub in ("data/ann", "data/ann/in", "home/ann"):
+            os.chown(mail.path(sub), ANN, ANN)
+        for sub in ("run", "spool", "spool/drop", "spool/queue"):
+            os.chown(mail.path(sub), owner.pw_uid, owner.pw_gid)
+        mail.newaliases()
+        mail.start_program("deliver", "--records", "--listen", f"unix:{mail.dir}/run/deliver.sock")
+        tubepost.wait_for(lambda: os.path.exists(f"{mail.dir}/run/deliver.sock"), 20, "deliver.sock")
+        send = ("deliver", "ann@linuxprobe.com")
+        mail.run(*send, input="Subject: one\n\nx\n", check=False)
+        tubepost.wait_for(lambda: os.path.exists(inbox) and "one" in open(inbox).read(), 20, "ann's mail")
+        check_equal(os.stat(inbox).st_uid, ANN, "owner of ann's mailbox")
+        os.rename(os.path.dirname(inbox), mail.path("data", "ann", "away"))
+        os.symlink(roots, os.path.dirname(inbox))
+        mail.run(*send, input="Subject: two\n\nx\n", check=False)
+        time.sleep(3)
+        check_equal(os.listdir(roots), [], "what root has made for ann")
+
+
 def main():
     tubepost.need_service_accounts()
+    root_makes_nothing_elsewhere()
     names_that_lead_up()
     places_of_others()
     which_accounts_there_are()
