@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <new>
 
 #include "cmd/common/login_program.h"
 #include "cmd/common/program.h"
 #include "cmd/common/routes.h"
 #include "libmail/base/log.h"
 #include "libmail/config/bindings.h"
+#include "libmail/confine/memory.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/socket_conversation.h"
 #include "libmail/login/roles.h"
@@ -24,6 +26,9 @@
 
 namespace mail::cmd {
 namespace {
+
+// A message is on disk as it comes: what is held is TLS, its header section and its recipients.
+constexpr std::uint64_t kMemory = 128ULL << 20U;
 
 // Fits smtp::Session to net::serve.
 class Adapter {
@@ -153,6 +158,7 @@ Result<void> serve_configured(const ServerOptions& options, const config::Config
       return fail(Errc::Closed, "Connection closed", channel.error().log_text);
     };
   }
+  TRY(confine::limit_memory(kMemory));
   TRY(login::become_service("tubepost"));
 
   policy::Settings policy = policy_settings(config);
@@ -223,7 +229,13 @@ int serve_connection(const ServerOptions& options, const config::Loaded& config,
     write_plain(write_fd, "421 4.3.5 Service not available, configuration error\r\n");
     return 0;
   }
-  const auto served = serve_configured(options, *config, tls, read_fd, write_fd);
+  const auto served = [&]() -> Result<void> {
+    try {
+      return serve_configured(options, *config, tls, read_fd, write_fd);
+    } catch (const std::bad_alloc&) {
+      return fail(Errc::TooMany, "Out of memory", "out of memory: the connection is closed");
+    }
+  }();
   if (served) return 0;
   if (served.error().code == Errc::Closed) return 0;  // the client is gone
   log::error(served.error().log_text);
