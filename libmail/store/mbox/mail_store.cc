@@ -151,7 +151,8 @@ Result<void> MboxMailStore::find(const std::string& directory, const std::string
   if (!names) return fail(names.error());
   for (const auto& file : *names) {
     if (file.starts_with('.')) continue;
-    const std::string path = directory + "/" + file;
+    std::string path = directory;
+    path.append("/").append(file);
     if (path == location_.inbox || path == control_ || path == location_.index) continue;
     const auto status = sys::lstat(path);
     if (!status) continue;
@@ -227,7 +228,9 @@ Result<void> MboxMailStore::rename_state(const std::string& from, const std::str
     if (!file.starts_with(old_name)) continue;
     const std::string rest = file.substr(old_name.size());
     if (!rest.starts_with(".state") && !rest.starts_with("%2F")) continue;
-    TRY(sys::rename(control_ + "/" + file, control_ + "/" + new_name + rest));
+    std::string target = control_ + "/";
+    target.append(new_name).append(rest);
+    TRY(sys::rename(control_ + "/" + file, target));
   }
   return sys::fsync_directory(control_);
 }
@@ -245,9 +248,11 @@ Result<void> MboxMailStore::rename(std::string_view from, std::string_view to) {
   }
   if (old_name == "INBOX") {
     TRY(create(new_name));
-    const auto inbox = TRY(open("INBOX"));
-    const auto target = TRY(open(new_name));
-    return move_messages(*inbox, *target);
+    const auto inbox = open("INBOX");
+    if (!inbox) return fail(inbox.error());
+    const auto target = open(new_name);
+    if (!target) return fail(target.error());
+    return move_messages(**inbox, **target);
   }
   if (!sys::exists(old_path)) return fail(Errc::NotFound, "Mailbox does not exist");
   let_validity_pass(log_path_of(old_name));
