@@ -139,7 +139,11 @@ class Requests {
   [[nodiscard]] bool is_ours() const { return ::geteuid() != 0 || is_roots_path(place_->path); }
   Result<void> make() {
     if (!place_->in_spool) return fail(Errc::Denied, "Not in the spool");
-    if (!is_ours()) return {};  // whoever may write there makes it with their own rights
+    if (!is_ours()) {
+      log::info(log::escape(place_->path) +
+                ": left to its owner to make, as a directory above it is not root's alone");
+      return {};
+    }
     auto made = make_spool_mailbox(*place_, identity_);
     if (!made && made.error().code == Errc::Exists) return {};
     return made;
