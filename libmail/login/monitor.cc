@@ -12,6 +12,7 @@
 #include "libmail/auth/sasl.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/base/variables.h"
 #include "libmail/counters/live_count.h"
 #include "libmail/login/certificates.h"
 #include "libmail/login/standing.h"
@@ -80,7 +81,18 @@ std::unique_ptr<auth::Authenticator> make_authenticator(const Settings& settings
 
 std::string account_of(const Settings& settings, std::string_view login_name) {
   const auto candidates = settings.accounts.names.candidates(login_name);
-  return candidates.empty() ? std::string() : candidates.back();
+  if (candidates.empty()) return {};
+  const std::string& name = candidates.back();
+  // A file that is asked for %n alone knows ann@x, ann@y and so on as one.
+  for (const auto& passdb : settings.accounts.passdbs) {
+    if (passdb.deny || passdb.username_format.empty() || passdb.path.find('%') != std::string::npos)
+      continue;
+    const auto key = variables::expand(passdb.username_format, [&](std::string_view variable) {
+      return variables::part_of_name(name, variable);
+    });
+    if (key && !key->empty()) return *key;
+  }
+  return name;
 }
 
 bool wait_or_hang_up(const FileDescriptor& channel, std::chrono::milliseconds time) {

@@ -110,6 +110,22 @@ TEST_F(MonitorTest, LogsIn) {
   EXPECT_EQ(waited_.count(), 0);
 }
 
+TEST(AccountOf, AllSpellingsOfAnAccountAreCountedAsOne) {
+  Settings settings;
+  settings.accounts.names.domains = {"example.org"};
+  EXPECT_EQ(account_of(settings, "Ann@Example.org"), "ann");
+  EXPECT_EQ(account_of(settings, "ann@example.net"), "ann@example.net");
+  auth::Passdb passdb;
+  passdb.driver = auth::Passdb::Driver::PasswordFile;
+  passdb.path = "/etc/users";
+  passdb.username_format = "%n";
+  settings.accounts.passdbs = {passdb};
+  EXPECT_EQ(account_of(settings, "ann@example.net"), "ann");
+  // In a file for each domain they are two.
+  settings.accounts.passdbs.front().path = "/etc/%d/users";
+  EXPECT_EQ(account_of(settings, "ann@example.net"), "ann@example.net");
+}
+
 TEST_F(MonitorTest, SoManySessionsOfOneAccountFromOneAddress) {
   settings_.max_userip_connections = 2;
   settings_.live_file = dir_ + "/live";
