@@ -38,6 +38,7 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
   Changes changes;
   changes.upto = state().last;
   changes.complete = after.value == 0 || after < state().forgotten;
+  if (!changes.complete && state().last <= after) return changes;  // nothing since
   for (const auto& [uid, entry] : state().messages) {
     if (changes.complete || entry.modseq > after) changes.messages.push_back(info_of(entry));
   }
@@ -109,6 +110,26 @@ void LoggedMailbox::choose_identity(Ops& ops, UidValidity wished) const {
   ops.uid_validity(wished);
 }
 
+Result<void> LoggedMailbox::add(Item& item, Ops& ops, ModSeq modseq, Uid& next) {
+  if (next.value == UINT32_MAX) return fail(Errc::TooMany, "Mailbox has run out of UIDs");
+  ops.message({next, modseq, item.key, item.date, item.size, item.flags, item.old, false});
+  if (item.wished != nullptr && (*item.wished != item.flags || item.old)) {
+    ops.flags(next, modseq, *item.wished, false);
+  }
+  item.uid = next;
+  ++next.value;
+  return {};
+}
+
+Result<void> LoggedMailbox::add_new(const std::vector<Item*>& items) {
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  Uid next = state().uid_next;
+  for (Item* item : items) TRY(add(*item, ops, modseq, next));
+  TRY(log_.write(ops, true));
+  return log_.sync();
+}
+
 Result<void> LoggedMailbox::reconcile(std::vector<Item*>& items, bool trust_hints) {
   // Known UIDs by key, ascending: of equal messages the first in the mailbox is the first known.
   struct Known {
@@ -145,11 +166,7 @@ Result<void> LoggedMailbox::reconcile(std::vector<Item*>& items, bool trust_hint
       continue;
     }
     if (trust_hints && item->uid_hint >= next.value) next = {item->uid_hint};
-    if (next.value == UINT32_MAX) return fail(Errc::TooMany, "Mailbox has run out of UIDs");
-    Entry entry{next, modseq, item->key, item->date, item->size, item->flags, item->old, false};
-    ops.message(entry);
-    item->uid = next;
-    ++next.value;
+    TRY(add(*item, ops, modseq, next));
     any = true;
   }
   for (const auto& [key, messages] : known) {

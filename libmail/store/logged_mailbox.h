@@ -22,7 +22,10 @@ struct Item {
   WallTime date{};
   std::uint64_t size = 0;
   std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0: none
-  Uid uid;                     // reconcile() sets it
+  // Of a message of our own append: acknowledged in the line that gives it its UID, and taken over
+  // into the format later, as far as they are not there.
+  const Flags* wished = nullptr;
+  Uid uid;  // reconcile() sets it
 };
 
 class LoggedMailbox : public Mailbox {
@@ -47,6 +50,9 @@ class LoggedMailbox : public Mailbox {
   // Under the log's lock: finds the items' UIDs, gives new ones, notes what is gone or altered.
   // `trust_hints`: a new message takes the format's own UID where it is above all before it.
   Result<void> reconcile(std::vector<Item*>& items, bool trust_hints);
+  // Under the log's lock: gives UIDs to items of which it is known that they are new, and that
+  // nothing else has changed.
+  Result<void> add_new(const std::vector<Item*>& items);
   // Chooses UIDVALIDITY when there is none yet.
   void choose_identity(Ops& ops, UidValidity wished) const;
 
@@ -59,6 +65,8 @@ class LoggedMailbox : public Mailbox {
   StateLog log_;
 
  private:
+  static Result<void> add(Item& item, Ops& ops, ModSeq modseq, Uid& next);
+
   FileDescriptor session_lock_;
 };
 
@@ -74,10 +82,16 @@ class SharedMailbox final : public Mailbox {
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override {
     return core_->append(message, options);
   }
+  Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override {
+    return core_->append_all(messages);
+  }
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override {
     return core_->open(uid, view);
   }
   Result<std::string> from_line(Uid uid) override { return core_->from_line(uid); }
+  [[nodiscard]] std::shared_ptr<void> hold_for_reading() override {
+    return core_->hold_for_reading();
+  }
   Result<std::map<Uid, FormerIds>> former_ids() override { return core_->former_ids(); }
   [[nodiscard]] int event_fd() override { return core_->event_fd(); }
   Result<void> fold() override { return core_->fold(); }

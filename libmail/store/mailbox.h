@@ -69,11 +69,21 @@ struct AppendOptions {
   std::string envelope_sender;            // mbox From_ line; empty: MAILER-DAEMON
 };
 
+// One of several messages that are appended together.
+struct NewMessage {
+  // Its octets. Asked for one message after the other, when the source before is gone; perhaps a
+  // second time, from the first message on.
+  std::function<Result<std::unique_ptr<MessageSource>>()> open;
+  Flags flags;
+  std::optional<WallTime> internal_date;  // default: now
+};
+
 struct Appended {
   // 0 when it was already there, or gets its UID at the next look: deliveries, and where looking
   // failed after it was stored. Stored is never an error.
   Uid uid;
   bool was_stored_before = false;
+  UidValidity uid_validity{};  // under which `uid` holds; 0: not told, status() knows
 };
 
 // Of since(): what changed in (after, upto]. Of change(): what it changed itself; others may have
@@ -115,10 +125,19 @@ class Mailbox {
   // Applies what `edit` wishes, durably, in one step. Returns the new state of what changed.
   virtual Result<Changes> change(const Edit& edit) = 0;
   virtual Result<Appended> append(MessageSource& message, const AppendOptions& options) = 0;
+  // All of them in one step or, on an error, none: one lock, one durable write, UIDs ascending in
+  // this order. Whoever is killed in it leaves all or, once the next opener has looked, none.
+  // Returns the UIDs; empty where they are stored but looking failed. The octets may come from
+  // this very mailbox; they are read before its lock is taken, except what is too much for memory.
+  virtual Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) = 0;
   virtual Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) = 0;
   // The mbox From_ line as it lies there, without its line end (wrong weekdays kept); other formats
   // compose one of Return-Path and INTERNALDATE.
   virtual Result<std::string> from_line(Uid uid) = 0;
+  // For many reads in a row: while it lives, open() and readers need no lock of their own each.
+  // Other programs' writers wait, so not for longer than a moment, never for a peer; no change(),
+  // append() or fold() of this mailbox meanwhile. Empty: there is none to hold, or it was not had.
+  [[nodiscard]] virtual std::shared_ptr<void> hold_for_reading() { return {}; }
 
   // Of every message; empty where the format keeps none.
   virtual Result<std::map<Uid, FormerIds>> former_ids() { return {}; }

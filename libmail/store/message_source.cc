@@ -1,5 +1,7 @@
 #include "libmail/store/message_source.h"
 
+#include <algorithm>
+
 #include "libmail/base/sys.h"
 
 namespace mail::store {
@@ -36,7 +38,8 @@ Result<void> DescriptorSource::rewind() {
 }
 
 Result<std::string_view> ReaderSource::next() {
-  buffer_.resize(kChunk);
+  const std::uint64_t left = reader_.size() - std::min(reader_.size(), at_);
+  buffer_.resize(static_cast<std::size_t>(std::clamp<std::uint64_t>(left, 1, kChunk)));
   const std::size_t got = TRY(reader_.read(at_, buffer_));
   at_ += got;
   return std::string_view{buffer_}.substr(0, got);
@@ -45,6 +48,47 @@ Result<std::string_view> ReaderSource::next() {
 Result<void> ReaderSource::rewind() {
   at_ = 0;
   return {};
+}
+
+namespace {
+
+// A message that is read from its mailbox, and the hold under which that is done.
+class CopySource final : public MessageSource {
+ public:
+  CopySource(std::shared_ptr<void> hold, std::unique_ptr<MessageReader> reader)
+      : hold_(std::move(hold)), reader_(std::move(reader)), source_(*reader_) {}
+  Result<std::string_view> next() override { return source_.next(); }
+  Result<void> rewind() override { return source_.rewind(); }
+
+ private:
+  std::shared_ptr<void> hold_;
+  std::unique_ptr<MessageReader> reader_;
+  ReaderSource source_;
+};
+
+}  // namespace
+
+Result<std::vector<Uid>> append_copies(Mailbox& from, std::span<const MessageInfo> messages,
+                                       Mailbox& to) {
+  // One hold for a pass over the messages. With the last source it goes, so that `to` can be
+  // locked if it is `from`.
+  std::shared_ptr<void> hold;
+  std::vector<NewMessage> copies;
+  copies.reserve(messages.size());
+  for (const MessageInfo& info : messages) {
+    const bool is_last = &info == &messages.back();
+    const auto open = [&from, &hold, uid = info.uid,
+                       is_last]() -> Result<std::unique_ptr<MessageSource>> {
+      if (!hold) hold = from.hold_for_reading();
+      auto reader = TRY(from.open(uid, View::Wire));
+      auto held = is_last ? std::exchange(hold, nullptr) : hold;
+      return std::make_unique<CopySource>(std::move(held), std::move(reader));
+    };
+    copies.push_back({open, info.flags, info.internal_date});
+  }
+  auto stored = to.append_all(copies);
+  hold.reset();
+  return stored;
 }
 
 }  // namespace mail::store

@@ -1,8 +1,11 @@
 // Ready-made MessageSources: octets in memory, and an open file.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "libmail/base/file_descriptor.h"
 #include "libmail/store/mailbox.h"
@@ -53,5 +56,10 @@ class ReaderSource final : public MessageSource {
   std::uint64_t at_ = 0;
   std::string buffer_;
 };
+
+// Copies messages of `from` to `to` (which may be the same mailbox) as one change: flags and
+// INTERNALDATE go with them. Returns what append_all() does; NotFound if one of them is gone.
+Result<std::vector<Uid>> append_copies(Mailbox& from, std::span<const MessageInfo> messages,
+                                       Mailbox& to);
 
 }  // namespace mail::store

@@ -48,9 +48,15 @@ std::string framed(std::string_view line) {
   return out;
 }
 
-std::string boot_id() {
+std::string read_boot_id() {
   auto text = sys::read_file("/proc/sys/kernel/random/boot_id");
   return text ? std::string(ascii::trim(*text)) : std::string("unknown");
+}
+
+// The same as long as this process lives.
+const std::string& boot_id() {
+  static const std::string id = read_boot_id();
+  return id;
 }
 
 std::string new_mailbox_id() {
@@ -268,7 +274,7 @@ Result<void> StateLog::compact() {
 
 ModSeq StateLog::next_modseq(Ops& ops) {
   ModSeq last = state_.last;
-  const std::string boot = boot_id();
+  const std::string& boot = boot_id();
   if (boot != state_.boot) {
     // Lines of before may be lost with the power: go above anything they may have told.
     last = std::max(last, state_.floor);

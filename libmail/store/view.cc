@@ -13,6 +13,7 @@ namespace mail::store {
 namespace {
 
 constexpr std::size_t kChunk = 64UL * 1024;
+constexpr std::size_t kLeastChunk = 2UL * 1024;
 constexpr std::uint64_t kCheckpointEvery = 1ULL
                                            << 20U;  // stored octets between places to go back to
 
@@ -31,7 +32,8 @@ class WireReader final : public MessageReader {
     std::uint64_t stored = 0;
     message::ToCrlf to_crlf;
   };
-  Result<bool> produce();  // the next chunk into out_; false at the end
+  // The next `octets` of what is stored into out_; false at the end.
+  Result<bool> produce(std::size_t octets);
 
   std::unique_ptr<MessageReader> stored_;
   std::vector<Range> hidden_;
@@ -42,11 +44,12 @@ class WireReader final : public MessageReader {
   std::string in_;
 };
 
-Result<bool> WireReader::produce() {
-  in_.resize(kChunk);
+Result<bool> WireReader::produce(std::size_t octets) {
+  in_.resize(octets);
   const std::size_t got = TRY(stored_->read(next_.stored, in_));
   out_.clear();
   if (got == 0) return false;
+  out_.reserve(got + got / 16);
   const std::uint64_t end = next_.stored + got;
   std::uint64_t at = next_.stored;
   const auto feed_to = [&](std::uint64_t upto) {
@@ -79,7 +82,8 @@ Result<std::size_t> WireReader::read(std::uint64_t offset, std::span<char> into)
     out_.clear();
   }
   while (offset >= next_.wire) {
-    if (!TRY(produce())) return std::size_t{0};
+    // Who asks for little wants the header section, as a rule, of a message that may be long.
+    if (!TRY(produce(std::clamp(into.size(), kLeastChunk, kChunk)))) return std::size_t{0};
   }
   const auto from = static_cast<std::size_t>(offset - (next_.wire - out_.size()));
   const std::size_t count = std::min(into.size(), out_.size() - from);
@@ -92,13 +96,15 @@ Result<std::size_t> WireReader::read(std::uint64_t offset, std::span<char> into)
 bool is_bookkeeping_field(std::string_view name) {
   constexpr auto kNames = std::to_array<std::string_view>(
       {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP", "X-IMAPbase", "Content-Length"});
+  const char first = name.empty() ? '\0' : ascii::to_lower(name.front());
+  if (first != 's' && first != 'x' && first != 'c') return false;
   return std::any_of(kNames.begin(), kNames.end(),
                      [&](std::string_view known) { return ascii::iequals(name, known); });
 }
 
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   std::vector<Range> found;
-  std::string chunk(kChunk, '\0');
+  std::array<char, kLeastChunk> chunk{};
   std::string start;  // the first octets of the line, enough for any of the names
   constexpr std::size_t kEnough = 32;
   std::uint64_t at = 0;      // octets read
@@ -127,22 +133,23 @@ Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   for (;;) {
     const std::size_t got = TRY(stored.read(at, chunk));
     if (got == 0) break;
-    for (std::size_t i = 0; i < got; ++i) {
-      const char c = chunk.at(i);
-      ++length;
-      if (c == '\n') {
-        const bool empty = length == 1 || (length == 2 && start == "\r");
-        if (empty) return found;
-        end_line(at + i + 1);
-        line = at + i + 1;
-        length = 0;
-        start.clear();
-        decided = false;
-        continue;
-      }
-      if (start.size() < kEnough) start += c;
+    for (std::string_view rest{chunk.data(), got}; !rest.empty();) {
+      const auto line_feed = rest.find('\n');
+      const auto piece = rest.substr(0, line_feed);
+      start += piece.substr(0, kEnough - start.size());
+      at += piece.size();
+      length += piece.size();
+      rest.remove_prefix(piece.size());
+      if (line_feed == std::string_view::npos) break;
+      rest.remove_prefix(1);
+      ++at;
+      if (length == 0 || (length == 1 && start == "\r")) return found;  // the empty line
+      end_line(at);
+      line = at;
+      length = 0;
+      start.clear();
+      decided = false;
     }
-    at += got;
   }
   if (length > 0) end_line(at);
   return found;

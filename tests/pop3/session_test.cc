@@ -143,6 +143,10 @@ class TornMailbox final : public store::Mailbox {
                                  const store::AppendOptions& /*options*/) override {
     return fail(Errc::Unsupported, "no");
   }
+  Result<std::vector<store::Uid>> append_all(
+      std::span<const store::NewMessage> /*messages*/) override {
+    return fail(Errc::Unsupported, "no");
+  }
   Result<std::unique_ptr<store::MessageReader>> open(store::Uid /*uid*/,
                                                      store::View /*view*/) override {
     return std::make_unique<TornReader>();

@@ -45,6 +45,14 @@ inline Uid add(Mailbox& box, const std::string& octets, AppendOptions options = 
   return expect_ok(box.append(source, options)).uid;
 }
 
+inline NewMessage new_message(std::string octets, Flags flags = {},
+                              std::optional<WallTime> date = {}) {
+  return {[octets = std::move(octets)]() -> Result<std::unique_ptr<MessageSource>> {
+            return std::make_unique<StringSource>(octets);
+          },
+          std::move(flags), date};
+}
+
 inline std::string body(Mailbox& box, Uid uid, View view = View::Stored) {
   const auto reader = expect_ok(box.open(uid, view));
   return expect_ok(read_all(*reader));

@@ -108,6 +108,122 @@ TEST_P(StoreConformance, AppendTakesFlagsAndDate) {
   EXPECT_EQ(info.internal_date, options.internal_date);
 }
 
+TEST_P(StoreConformance, AppendsSeveralAsOneChange) {
+  const Uid before = add(*inbox_, kMessage);
+  Flags flags;
+  flags.set(Flag::Seen);
+  flags.set_keyword("todo");
+  const WallTime date{std::chrono::seconds{1'502'794'926}};
+  const std::vector<NewMessage> messages{new_message("A: 1\r\n\r\none\r\n", flags, date),
+                                         new_message("B: 2\n\ntwo\n\n"),
+                                         new_message("C: 3\n\n", flags)};
+  const auto uids = expect_ok(inbox_->append_all(messages));
+  ASSERT_EQ(uids.size(), 3U);
+  for (const bool anew : {false, true}) {
+    const auto box = anew ? reopened() : expect_ok(store_->open("INBOX"));
+    const auto found = all(*box);
+    ASSERT_EQ(found.size(), 4U);
+    EXPECT_EQ(found[0].uid, before);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(found[i + 1].uid, uids[i]);
+    EXPECT_LT(uids[0], uids[1]);
+    EXPECT_LT(uids[1], uids[2]);
+    EXPECT_EQ(found[1].flags, flags);
+    EXPECT_EQ(found[1].internal_date, date);
+    EXPECT_EQ(found[2].flags, Flags{});
+    EXPECT_EQ(found[3].flags, flags);
+    EXPECT_EQ(body(*box, uids[0], View::Wire), "A: 1\r\n\r\none\r\n");
+    EXPECT_EQ(body(*box, uids[1]), "B: 2\n\ntwo\n\n");
+    EXPECT_EQ(body(*box, uids[2], View::Wire), "C: 3\r\n\r\n");
+    expect_ok(box->fold());
+  }
+  EXPECT_TRUE(expect_ok(inbox_->append_all({})).empty());
+  EXPECT_GT(add(*inbox_, kMessage), uids[2]);
+}
+
+TEST_P(StoreConformance, AppendsAllOrNone) {
+  const Uid first = add(*inbox_, kMessage);
+  const NewMessage gone{[]() -> Result<std::unique_ptr<MessageSource>> {
+                          return fail(Errc::NotFound, "Message is gone");
+                        },
+                        {},
+                        {}};
+  const std::vector<NewMessage> messages{new_message(kMessage), gone, new_message(kMessage)};
+  const auto stored = inbox_->append_all(messages);
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().code, Errc::NotFound);
+  EXPECT_EQ(all(*inbox_).size(), 1U);
+  EXPECT_EQ(all(*reopened()).size(), 1U);
+  EXPECT_EQ(body(*inbox_, first), kMessage);
+}
+
+TEST_P(StoreConformance, CopiesToAnotherAndWithinTheMailbox) {
+  Flags seen;
+  seen.set(Flag::Seen);
+  AppendOptions options;
+  options.flags = seen;
+  options.internal_date = WallTime{std::chrono::seconds{1'502'794'926}};
+  add(*inbox_, kMessage, options);
+  add(*inbox_, "Status: RO\nSubject: 2\n\ntwo\nFrom here\n");
+  expect_ok(store_->create("copies"));
+  const auto other = expect_ok(store_->open("copies"));
+  const auto infos = all(*inbox_);
+  const auto there = expect_ok(append_copies(*inbox_, infos, *other));
+  const auto here = expect_ok(append_copies(*inbox_, infos, *inbox_));
+  ASSERT_EQ(there.size(), 2U);
+  ASSERT_EQ(here.size(), 2U);
+  ASSERT_EQ(all(*inbox_).size(), 4U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto wire = body(*inbox_, infos[i].uid, View::Wire);
+    EXPECT_EQ(body(*other, there[i], View::Wire), wire);
+    EXPECT_EQ(body(*inbox_, here[i], View::Wire), wire);
+    EXPECT_EQ(all(*other)[i].flags, infos[i].flags);
+    EXPECT_EQ(all(*inbox_)[2 + i].internal_date, infos[i].internal_date);
+    EXPECT_EQ(all(*inbox_)[2 + i].flags, infos[i].flags);
+  }
+  // One that is gone: nothing is copied.
+  auto gone = infos;
+  gone.push_back(infos.back());
+  gone.back().uid = {infos.back().uid.value + 100};
+  EXPECT_EQ(append_copies(*inbox_, gone, *other).error().code, Errc::NotFound);
+  EXPECT_EQ(all(*other).size(), 2U);
+  add(*inbox_, kMessage);  // nothing holds it any more
+}
+
+// More than is kept in memory: read a second time, under the lock, out of the same mailbox too.
+TEST_P(StoreConformance, CopiesMuch) {
+  std::vector<MessageInfo> infos;
+  for (char c = 'a'; c < 'e'; ++c) {
+    std::string line(70, c);
+    std::string text = "Subject: " + line + "\n\n";
+    while (text.size() < 2'500'000) text += line + "\n";
+    add(*inbox_, text);
+  }
+  infos = all(*inbox_);
+  const auto uids = expect_ok(append_copies(*inbox_, infos, *inbox_));
+  ASSERT_EQ(uids.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_TRUE(body(*inbox_, uids[i]) == body(*inbox_, infos[i].uid)) << i;
+  }
+  add(*reopened(), kMessage);
+}
+
+TEST_P(StoreConformance, ReadsUnderAHold) {
+  const Uid first = add(*inbox_, kMessage);
+  const Uid second = add(*inbox_, "Subject: 2\n\ntwo\n");
+  const auto other = reopened();
+  {
+    const auto hold = other->hold_for_reading();
+    const auto again = other->hold_for_reading();
+    EXPECT_EQ(body(*other, second), "Subject: 2\n\ntwo\n");
+    EXPECT_EQ(body(*inbox_, first), kMessage);  // readers are not kept out
+  }
+  expect_ok(inbox_->change(expunge({first})));
+  expect_ok(inbox_->fold());
+  const auto hold = other->hold_for_reading();
+  EXPECT_EQ(body(*other, second), "Subject: 2\n\ntwo\n");
+  EXPECT_EQ(other->open(first, View::Wire).error().code, Errc::NotFound);
+}
+
 TEST_P(StoreConformance, ExpungeIsFinal) {
   const Uid first = add(*inbox_, "Subject: 1\n\none\n");
   const Uid second = add(*inbox_, "Subject: 2\n\ntwo\n");

@@ -123,6 +123,78 @@ TEST_P(StoreFaults, AnAppendThatFailsHasStoredNothing) {
   }
 }
 
+// COPY and MOVE: all of the copies or none, and the originals until the copies are there.
+TEST_P(StoreFaults, AppendOfSeveralIsAllOrNothing) {
+  Flags seen;
+  seen.set(Flag::Seen);
+  for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
+    std::size_t nth = first_call(action);
+    for (; nth < kMostCalls; nth += stride()) {
+      const auto fixture = GetParam().make();
+      {
+        const auto store = fixture->open();
+        expect_ok(store->create("target"));
+        add(*expect_ok(store->open("target")), kThird);
+        const auto inbox = expect_ok(store->open("INBOX"));
+        AppendOptions options;
+        options.flags = seen;
+        add(*inbox, kOld, options);
+        add(*inbox, "D: 4\n\n" + std::string(9000, 'x') + "\n");
+      }
+      bool copied = false;
+      bool failed = false;
+      bool moved = false;
+      const bool reached = run(action, nth, [&] {
+        const auto store = fixture->open();
+        const auto inbox = store->open("INBOX");
+        const auto target = store->open("target");
+        if (!inbox || !target) return;
+        const auto changes = (*inbox)->since(ModSeq{0});
+        if (!changes) return;
+        copied = append_copies(**inbox, changes->messages, **target).has_value();
+        failed = !copied;
+        if (!copied) return;
+        moved = (*inbox)
+                    ->change(expunge({changes->messages[0].uid, changes->messages[1].uid}))
+                    .has_value();
+      });
+      const std::string where = action + " at call " + std::to_string(nth);
+      // Somebody else delivers first.
+      std::size_t others = 1;
+      if (nth % 2 == 1) {
+        StringSource source{kNew};
+        AppendOptions options;
+        options.delivery_id = "Q78/0";
+        const auto store = fixture->open();
+        expect_ok(expect_ok(store->open("target"))->append(source, options));
+        ++others;
+      }
+      const auto store = fixture->open();
+      const auto inbox = expect_ok(store->open("INBOX"));
+      const auto target = expect_ok(store->open("target"));
+      const auto there = all(*target);
+      const std::size_t copies = there.size() - others;
+      ASSERT_TRUE(copies == 0 || copies == 2) << where << ": " << copies << " copies";
+      if (copied) {
+        ASSERT_EQ(copies, 2U) << where;
+        EXPECT_EQ(there[1].flags, seen) << where;
+      }
+      ASSERT_TRUE(!failed || copies == 0) << where;
+      EXPECT_EQ(body(*target, there[0].uid), kThird) << where;
+      if (copies == 2) {
+        EXPECT_EQ(body(*target, there[1].uid), kOld) << where;
+        EXPECT_EQ(body(*target, there[2].uid).size(), 9007U) << where;
+      }
+      const std::size_t originals = all(*inbox).size();
+      EXPECT_TRUE(!moved || originals == 0) << where;
+      EXPECT_TRUE(originals == 2 || copies == 2) << where;
+      EXPECT_TRUE(originals == 2 || originals == 0) << where;
+      if (!reached) break;
+    }
+    EXPECT_LT(nth, kMostCalls);
+  }
+}
+
 TEST_P(StoreFaults, FlagsAndExpungesHoldOnceAcknowledged) {
   for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
     std::size_t nth = first_call(action);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/message/line_ends.h"
@@ -12,6 +14,17 @@ namespace mail::store::maildir {
 namespace {
 
 constexpr std::string_view kOwnId = "append:";  // ids that nobody asks for again
+
+// Another's source.
+class BorrowedSource final : public MessageSource {
+ public:
+  explicit BorrowedSource(MessageSource& source) : source_(source) {}
+  Result<std::string_view> next() override { return source_.next(); }
+  Result<void> rewind() override { return source_.rewind(); }
+
+ private:
+  MessageSource& source_;
+};
 
 std::string host_name() {
   std::string name(256, '\0');
@@ -27,6 +40,7 @@ std::string host_name() {
 
 // A prepared file that is gone was renamed into new/: delivered. One that is there was not.
 Result<void> MaildirMailbox::resolve_all() {
+  TRY(finish_batches());
   const auto intents = state().intents;
   for (const auto& [id, intent] : intents) {
     if (intent.file.empty()) continue;
@@ -53,18 +67,21 @@ Result<void> MaildirMailbox::resolve_all() {
   return {};
 }
 
-Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
-                                                         const AppendOptions& options) {
-  static unsigned counter = 0;  // NOLINT: makes names unique within the process
+Result<MaildirMailbox::Prepared> MaildirMailbox::write_prepared(
+    MessageSource& message, const std::optional<WallTime>& date) {
+  static unsigned counter = 0;      // NOLINT: makes names unique within the process
+  static std::int64_t last_micros;  // NOLINT: and ascending (arrival_of)
   const auto time = std::chrono::system_clock::now().time_since_epoch();
-  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  const std::int64_t micros = std::max<std::int64_t>(
+      last_micros + 1, std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  last_micros = micros;
   Prepared prepared;
   prepared.stem = std::to_string(micros / 1'000'000) + ".M" + std::to_string(micros % 1'000'000) +
                   "P" + std::to_string(::getpid()) + "Q" + std::to_string(++counter) + "." +
                   host_name();
   const std::string path = prepared_path(prepared.stem);
   auto written = [&]() -> Result<void> {
-    const auto fd = TRY(sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    prepared.fd = TRY(sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
     message::ToLf to_lf;
     message::LineCounter counted;
     std::string lf;
@@ -78,15 +95,15 @@ Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
         to_lf.feed(octets, lf);
       }
       counted.feed(lf);
-      TRY(sys::write_all(fd, lf));
+      TRY(sys::write_all(prepared.fd, lf));
     }
-    if (options.internal_date) {
-      const auto seconds = options.internal_date->time_since_epoch() / std::chrono::seconds(1);
+    if (date) {
+      const auto seconds = date->time_since_epoch() / std::chrono::seconds(1);
       const struct ::timespec times[2] = {{seconds, 0}, {seconds, 0}};
-      ::futimens(fd.get(), times);
+      ::futimens(prepared.fd.get(), times);
     }
-    TRY(sys::fsync(fd, path));
-    if (options.may_be_retried) TRY(sys::fsync_directory(path_ + "/tubepost-prepared"));
+    const auto status = TRY(sys::fstat(prepared.fd));
+    prepared.date = WallTime{std::chrono::seconds(status.st_mtim.tv_sec)};
     prepared.name = prepared.stem + ",S=" + std::to_string(counted.octets()) +
                     ",W=" + std::to_string(counted.crlf_octets());
     return {};
@@ -95,6 +112,22 @@ Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
     static_cast<void>(sys::unlink(path));
     return fail(written.error());
   }
+  return prepared;
+}
+
+Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
+                                                         const AppendOptions& options) {
+  Prepared prepared = TRY(write_prepared(message, options.internal_date));
+  const std::string path = prepared_path(prepared.stem);
+  auto synced = sys::fsync(prepared.fd, path);
+  if (synced && options.may_be_retried) {
+    synced = sys::fsync_directory(path_ + "/tubepost-prepared");
+  }
+  if (!synced) {
+    static_cast<void>(sys::unlink(path));
+    return fail(synced.error());
+  }
+  prepared.fd.reset();
   return prepared;
 }
 
@@ -133,6 +166,14 @@ Result<Uid> MaildirMailbox::uid_of_file(const std::string& name, const AppendOpt
 }
 
 Result<Appended> MaildirMailbox::append(MessageSource& message, const AppendOptions& options) {
+  if (options.delivery_id.empty() && !options.go) {
+    const auto open = [&]() -> Result<std::unique_ptr<MessageSource>> {
+      return std::make_unique<BorrowedSource>(message);
+    };
+    const NewMessage one{open, options.flags, options.internal_date};
+    const auto uids = TRY(append_all({&one, 1}));
+    return Appended{uids.empty() ? Uid{} : uids.front(), false, state().uid_validity};
+  }
   TRY(be_there());
   const Prepared prepared = TRY(prepare(message, options));
   const std::string path = prepared_path(prepared.name);
@@ -154,9 +195,6 @@ Result<Appended> MaildirMailbox::append(MessageSource& message, const AppendOpti
     if (state().done.contains(intent.id)) {
       static_cast<void>(sys::unlink(path));
       return Appended{{}, true};
-    }
-    if (wants_uid) {  // what lies there already gets its UIDs first
-      if (auto looked = look(); !looked) return fail(leave(looked).error());
     }
     if (options.go && !options.go()) {
       static_cast<void>(sys::unlink(path));

@@ -72,6 +72,11 @@ std::string MaildirMailbox::prepared_path(const std::string& name) const {
   return path_ + "/tubepost-prepared/" + name.substr(0, name.find(','));
 }
 
+// Where a prepared file goes: to cur/ if its name tells flags.
+std::string MaildirMailbox::stored_path(const std::string& name) const {
+  return path_ + (name.find(":2,") == std::string::npos ? "/new/" : "/cur/") + name;
+}
+
 Result<void> MaildirMailbox::read_keywords() {
   keywords_.clear();
   auto text = sys::read_file(parent_directory(log_.path()) + "/dovecot-keywords", 64UL * 1024);
@@ -232,6 +237,8 @@ Result<void> MaildirMailbox::look() {
     for (File& file : files) {
       if (known.contains(file.key)) continue;
       TRY(measure(file));
+      const auto wished = wished_.find(file.key);
+      if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
       const auto hint = uids.uids.find(file.key);
       if (is_theirs && hint != uids.uids.end()) file.uid_hint = hint->second;
     }
@@ -250,6 +257,7 @@ Result<void> MaildirMailbox::look() {
     for (File& file : files) items.push_back(&file);
     // Those without a hint must not take a UID that the list has given to a file now gone.
     TRY(reconcile(items, true));
+    for (File& file : files) file.wished = nullptr;
     std::vector<std::pair<Uid, std::string>> added;
     std::vector<std::pair<Uid, std::string>> all;
     for (const auto& [uid, entry] : state().messages) {

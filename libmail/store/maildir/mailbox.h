@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,6 +24,7 @@ class MaildirMailbox final : public LoggedMailbox {
                  bool may_create);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
+  Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
   Result<std::string> from_line(Uid uid) override;
   Result<std::map<Uid, FormerIds>> former_ids() override;
@@ -44,14 +46,28 @@ class MaildirMailbox final : public LoggedMailbox {
   };
   struct Prepared {
     std::string stem;
-    std::string name;  // with sizes
+    std::string name;   // with sizes, and with flags if it is to be in cur/
+    FileDescriptor fd;  // until it is durable
+    WallTime date{};    // INTERNALDATE: the file's own time
   };
   Result<std::vector<File>> list();
   Result<void> look();  // under the log's lock
   Result<void> apply_pending();
   Result<void> resolve_all();
+  // append.cc
+  Result<Prepared> write_prepared(MessageSource& message, const std::optional<WallTime>& date);
   Result<Prepared> prepare(MessageSource& message, const AppendOptions& options);
   Result<void> put(const Prepared& prepared, const Intent& intent);
+  // append_all.cc
+  using Batch = std::vector<Prepared>;
+  Result<void> prepare_all(std::span<const NewMessage> messages, Batch& batch);
+  Result<void> put_all(const Batch& batch);
+  Result<void> sync_stored(const Batch& batch);
+  Result<void> finish_batches();
+  void forget_prepared(const Batch& batch) const;
+  Result<bool> add_own(const Batch& batch, std::span<const NewMessage> messages,
+                       std::vector<Uid>& uids);
+  Result<std::vector<Uid>> uids_of(const Batch& batch, std::span<const NewMessage> messages);
   Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
   Result<void> learn_keywords();
@@ -60,6 +76,7 @@ class MaildirMailbox final : public LoggedMailbox {
   [[nodiscard]] bool has_pending() const;
   [[nodiscard]] std::string path_of(const File& file) const;
   [[nodiscard]] std::string prepared_path(const std::string& name) const;
+  [[nodiscard]] std::string stored_path(const std::string& name) const;
 
   Result<void> be_there();
   std::string path_;
@@ -71,6 +88,7 @@ class MaildirMailbox final : public LoggedMailbox {
   std::vector<File> files_;
   std::unordered_map<std::string, std::size_t> by_key_;
   Keywords keywords_;
+  std::unordered_map<std::string, Flags> wished_;  // by key, for the next look
   Watch watch_;
   std::optional<StateLog::Guard> session_hold_;  // lock_exclusively()
 };

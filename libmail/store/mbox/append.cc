@@ -19,6 +19,11 @@ std::string queue_id_of(const std::string& delivery_id) {
   return delivery_id.substr(0, delivery_id.find_first_of("/:.#"));
 }
 
+std::string own_id(std::uint64_t hash, WallTime now) {
+  return std::string(kOwnId) + std::to_string(hash) + "-" +
+         std::to_string(now.time_since_epoch().count());
+}
+
 Result<std::uint64_t> hash_of_range(const FileDescriptor& fd, std::uint64_t at,
                                     std::uint64_t length) {
   constexpr std::uint64_t kChunk = 256UL * 1024;
@@ -205,26 +210,98 @@ Result<void> MboxMailbox::put(Record& record, const Intent& intent, bool is_fres
   return written;
 }
 
-Result<Uid> MboxMailbox::uid_of_record(const Intent& intent, const AppendOptions& options) {
+// Since the look before it nothing has changed but by our own append: only that is read. False:
+// all has to be looked at.
+Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent,
+                                      const std::vector<Flags>& flags) {
+  if (!has_looked_ || intent.heal > 0 || state().uid_validity.value == 0) return false;
+  const auto status = TRY(sys::fstat(fd_));
+  const std::uint64_t end = intent.at + intent.length;
+  if (static_cast<std::uint64_t>(looked_.st_size) != intent.at || looked_.st_ino != status.st_ino ||
+      static_cast<std::uint64_t>(status.st_size) != end) {
+    return false;
+  }
+  Scan own = TRY(scan(fd_, intent.at, end, {}));
+  if (own.messages.size() != record.starts().size()) return false;
+  std::vector<Item*> items;
+  for (std::size_t i = 0; i < own.messages.size(); ++i) {
+    Found& found = own.messages.at(i);
+    if (found.from != intent.at + record.starts().at(i)) return false;
+    found.wished = &flags.at(i);
+    items.push_back(&found);
+  }
+  has_looked_ = false;
+  TRY(add_new(items));
+  for (Found& found : own.messages) {
+    found.wished = nullptr;
+    by_uid_[found.uid.value] = found_.size();
+    found_.push_back(std::move(found));
+  }
+  looked_ = status;
+  has_looked_ = true;
   is_settled_ = false;
-  TRY(look());
-  const std::uint64_t from = intent.at + intent.heal;
-  const auto found = std::find_if(found_.begin(), found_.end(),
-                                  [&](const Found& one) { return one.from == from; });
-  if (found == found_.end()) return fail(Errc::Internal, "Appended message not found");
-  const Entry& entry = state().messages.at(found->uid);
-  if (entry.flags == options.flags && !entry.old) return found->uid;
+  return true;
+}
+
+// The UIDs are durable, and the flags with them, in one line of the log.
+Result<std::vector<Uid>> MboxMailbox::uids_of(const Record& record, const Intent& intent,
+                                              const std::vector<Flags>& flags) {
+  is_settled_ = false;
+  const std::uint64_t begin = intent.at + intent.heal;
+  if (!TRY(look_at_own(record, intent, flags))) {
+    for (std::size_t i = 0; i < flags.size(); ++i) {
+      wished_[begin + record.starts().at(i)] = flags.at(i);
+    }
+    auto looked = look();
+    wished_.clear();
+    if (!looked) return fail(std::move(looked).error());
+  }
+  std::vector<Uid> uids;
+  auto at = std::lower_bound(found_.begin(), found_.end(), begin,
+                             [](const Found& one, std::uint64_t from) { return one.from < from; });
+  for (const std::uint64_t start : record.starts()) {
+    while (at != found_.end() && at->from < begin + start) ++at;
+    if (at == found_.end() || at->from != begin + start) {
+      return fail(Errc::Internal, "Appended message not found");
+    }
+    uids.push_back(at->uid);
+  }
+  return uids;
+}
+
+Result<Intent> MboxMailbox::begin(const Record& record, std::string id, bool may_be_retried) {
+  const auto status = TRY(sys::fstat(fd_));
+  Intent intent;
+  intent.id = std::move(id);
+  intent.may_be_retried = may_be_retried;
+  intent.inode = status.st_ino;
+  intent.at = static_cast<std::uint64_t>(status.st_size);
+  const std::string heal = TRY(healing(intent.at));
+  intent.heal = heal.size();
+  intent.length = intent.heal + record.size();
+  intent.hash = record.hash();
+  intent.body_hash = record.body_hash();
   Ops ops;
-  const ModSeq modseq = log_.next_modseq(ops);
-  ops.flags(found->uid, modseq, options.flags, false);
-  TRY(log_.write(ops, true));
-  return found->uid;
+  ops.intent(intent);
+  TRY(log_.write(ops, may_be_retried));
+  return intent;
+}
+
+Result<void> MboxMailbox::put_and_close(Record& record, const Intent& intent, bool is_fresh) {
+  TRY(put(record, intent, is_fresh));
+  Ops ops;
+  close_intent(ops, intent);
+  // Stored is stored: an error here leaves an intent that the next opener finds whole.
+  if (auto closed = log_.write(ops, false); !closed) {
+    log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
+  }
+  return {};
 }
 
 Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions& options) {
   const WallTime date = options.internal_date.value_or(now());
-  Record record{message,
-                message::format_from_line(options.envelope_sender, message::to_local(date))};
+  Record record{{Record::Part{
+      message::format_from_line(options.envelope_sender, message::to_local(date)), &message}}};
   TRY(record.measure());
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
@@ -234,59 +311,66 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   const bool wants_uid =
       options.delivery_id.empty() || options.flags != Flags{} || record.has_bookkeeping();
   Intent intent;
-  intent.id = options.delivery_id;
-  intent.may_be_retried = options.may_be_retried;
-  if (intent.id.empty()) {
-    intent.id = std::string(kOwnId) + std::to_string(record.hash()) + "-" +
-                std::to_string(now().time_since_epoch().count());
-  }
+  intent.id = options.delivery_id.empty() ? own_id(record.hash(), now()) : options.delivery_id;
   Outcome outcome = Outcome::Fresh;
-  {
-    const auto guard = TRY(log_.lock());
-    if (const auto open = state().intents.find(intent.id); open != state().intents.end()) {
-      if (state().rewrite) {
-        Rewriter rewriter{fd_, path_, log_};
-        TRY(rewriter.recover());
-      }
-      const Intent before = open->second;
-      TRY(log_.sync());
-      outcome = TRY(resolve(before, &record));
-      if (outcome == Outcome::Again) intent = before;
-      left_.insert(before.id);  // settled here, not by resolve_all()
+  std::optional<StateLog::Guard> guard { TRY(log_.lock()) };
+  if (const auto open = state().intents.find(intent.id); open != state().intents.end()) {
+    if (state().rewrite) {
+      Rewriter rewriter{fd_, path_, log_};
+      TRY(rewriter.recover());
     }
-    TRY(resolve_all());
-    left_.erase(intent.id);
-    if (outcome == Outcome::Stored || state().done.contains(intent.id)) return Appended{{}, true};
+    const Intent before = open->second;
+    TRY(log_.sync());
+    outcome = TRY(resolve(before, &record));
+    if (outcome == Outcome::Again) intent = before;
+    left_.insert(before.id);  // settled here, not by resolve_all()
   }
+  TRY(resolve_all());
+  left_.erase(intent.id);
+  if (outcome == Outcome::Stored || state().done.contains(intent.id)) return Appended{{}, true};
   if (wants_uid) TRY(look());  // older messages get their UIDs first
-  if (options.go && !options.go()) return fail(Errc::InUse, "The other side went away");
-  const auto guard = TRY(log_.lock());
+  if (options.go) {
+    guard.reset();  // sessions may change flags while the other side makes up its mind
+    if (!options.go()) return fail(Errc::InUse, "The other side went away");
+    guard.emplace(TRY(log_.lock()));
+  }
   const bool is_fresh = outcome != Outcome::Again;
-  if (is_fresh) {
-    const auto status = TRY(sys::fstat(fd_));
-    intent.inode = status.st_ino;
-    intent.at = static_cast<std::uint64_t>(status.st_size);
-    const std::string heal = TRY(healing(intent.at));
-    intent.heal = heal.size();
-    intent.length = intent.heal + record.size();
-    intent.hash = record.hash();
-    intent.body_hash = record.body_hash();
-    Ops ops;
-    ops.intent(intent);
-    TRY(log_.write(ops, intent.may_be_retried));
-  }
-  TRY(put(record, intent, is_fresh));
-  Ops ops;
-  close_intent(ops, intent);
-  // Stored is stored: an error here leaves an intent that the next opener finds whole.
-  if (auto closed = log_.write(ops, false); !closed) {
-    log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
-  }
+  if (is_fresh) intent = TRY(begin(record, intent.id, options.may_be_retried));
+  TRY(put_and_close(record, intent, is_fresh));
   if (!wants_uid) return Appended{{}, false};
-  const auto uid = uid_of_record(intent, options);
-  if (uid) return Appended{*uid, false};
-  log::warning("mailbox " + log::escape(path_) + ": " + uid.error().log_text);
+  const auto uids = uids_of(record, intent, {options.flags});
+  if (uids) return Appended{uids->front(), false, state().uid_validity};
+  log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text);
   return Appended{{}, false};
+}
+
+Result<std::vector<Uid>> MboxMailbox::append_all(std::span<const NewMessage> messages) {
+  if (messages.empty()) return std::vector<Uid>{};
+  std::vector<Record::Part> parts;
+  std::vector<Flags> flags;
+  for (const NewMessage& message : messages) {
+    const auto date = message::to_local(message.internal_date.value_or(now()));
+    parts.push_back({message::format_from_line(std::string{}, date), nullptr, &message});
+    flags.push_back(message.flags);
+  }
+  Record record{std::move(parts)};
+  TRY(record.measure());
+  const auto held = lock(sys::Lock::Exclusive, Missing::Create);
+  if (!held) return fail(held.error());
+  const auto guard = TRY(log_.lock());
+  TRY(resolve_all());
+  TRY(look());  // older messages get their UIDs first
+  const Intent intent = TRY(begin(record, own_id(record.hash(), now()), false));
+  TRY(put_and_close(record, intent, true));
+  auto uids = uids_of(record, intent, flags);
+  if (uids) return uids;
+  // Nobody has seen them yet, and without their flags they would be other messages.
+  has_looked_ = false;
+  auto cut = sys::truncate(fd_, intent.at);
+  if (cut) return uids;
+  log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text + "; " +
+               cut.error().log_text);
+  return std::vector<Uid>{};
 }
 
 }  // namespace mail::store::mbox

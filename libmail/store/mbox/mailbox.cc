@@ -19,10 +19,18 @@ class ContentReader final : public MessageReader {
       : box_(std::move(box)), uid_(uid), shape_(shape) {}
   [[nodiscard]] std::uint64_t size() const override { return shape_.header + shape_.body; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
-    return box_->read_content(uid_, shape_, offset, into);
+    if (offset < head_.size()) {
+      return head_.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
+    }
+    const std::size_t count = TRY(box_->read_content(uid_, shape_, offset, into));
+    if (offset == 0 && count <= kHead) head_.assign(into.data(), count);
+    return count;
   }
 
  private:
+  static constexpr std::size_t kHead = 2048;  // octets
+  // The first octets, if they were read alone: the header section is mostly read twice.
+  std::string head_;
   std::shared_ptr<MboxMailbox> box_;
   Uid uid_;
   MboxMailbox::Shape shape_;
@@ -141,7 +149,8 @@ Result<void> MboxMailbox::refresh() {
       state().uid_validity.value != 0) {
     return log_.sync();
   }
-  if (has_work_left() && ::access(path_.c_str(), W_OK) == 0) {
+  const bool may_raise = depth_ == 0 || is_exclusive_;
+  if (has_work_left() && may_raise && ::access(path_.c_str(), W_OK) == 0) {
     const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
     if (!held) return fail(held.error());
     return look();
@@ -247,7 +256,11 @@ Result<void> MboxMailbox::look() {
     TRY(log_.write(ops, false));
     std::vector<Item*> items;
     items.reserve(found_.size());
-    for (Found& found : found_) items.push_back(&found);
+    for (Found& found : found_) {
+      const auto wished = wished_.find(found.from);
+      found.wished = wished == wished_.end() ? nullptr : &wished->second;
+      items.push_back(&found);
+    }
     // X-UID is believed once, when we know nothing better: anybody may send such a field.
     TRY(reconcile(items, is_first && result.uid_validity != 0));
     if (is_first && result.uid_validity != 0 && result.uid_last >= state().uid_next.value &&
@@ -341,6 +354,16 @@ Result<std::string> MboxMailbox::from_line(Uid uid) {
       TRY(sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
   return line;
+}
+
+std::shared_ptr<void> MboxMailbox::hold_for_reading() {
+  struct Hold {
+    std::shared_ptr<MboxMailbox> box;
+    Lock lock;
+  };
+  auto held = lock(sys::Lock::Shared, Missing::Fail);
+  if (!held) return {};
+  return std::make_shared<Hold>(Hold{shared_from_this(), *std::move(held)});
 }
 
 // procmail, mutt and deliveries wait for the file's lock.

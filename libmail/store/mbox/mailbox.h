@@ -28,8 +28,10 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
               const Settings& settings);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
+  Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
   Result<std::string> from_line(Uid uid) override;
+  [[nodiscard]] std::shared_ptr<void> hold_for_reading() override;
   [[nodiscard]] int event_fd() override;
   Result<void> fold() override;
   Result<void> lock_exclusively() override;
@@ -83,7 +85,13 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<std::uint64_t> size_now();
   Result<std::string> healing(std::uint64_t size);
   Result<void> put(Record& record, const Intent& intent, bool is_fresh);
-  Result<Uid> uid_of_record(const Intent& intent, const AppendOptions& options);
+  Result<bool> look_at_own(const Record& record, const Intent& intent,
+                           const std::vector<Flags>& flags);
+  Result<Intent> begin(const Record& record, std::string id, bool may_be_retried);
+  Result<void> put_and_close(Record& record, const Intent& intent, bool is_fresh);
+  // `flags`: of each message of the record.
+  Result<std::vector<Uid>> uids_of(const Record& record, const Intent& intent,
+                                   const std::vector<Flags>& flags);
   [[nodiscard]] bool has_work_left() const;
   void close_intent(Ops& ops, const Intent& intent) const;
 
@@ -103,7 +111,8 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   struct ::stat looked_ {};
   std::vector<Found> found_;
   std::unordered_map<std::uint32_t, std::size_t> by_uid_;
-  std::set<std::string> left_;  // intents that only their retry can resolve
+  std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
+  std::set<std::string> left_;                       // intents that only their retry can resolve
   Watch watch_;
   std::optional<Lock> session_hold_;  // lock_exclusively(); before what it releases
 };

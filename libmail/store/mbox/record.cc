@@ -7,7 +7,8 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr std::size_t kKeep = 256UL * 1024;  // records up to this size stay in memory
+constexpr std::size_t kKeep = 256UL * 1024;       // octets; records up to this size stay in memory
+constexpr std::size_t kKeepSeveral = 8UL << 20U;  // of several messages: read once, as a rule
 
 // Hash of what stands behind the header's empty line, without the separating one at the end; and
 // whether the header has bookkeeping fields.
@@ -49,23 +50,40 @@ class BodyWatch {
 }  // namespace
 
 Result<void> Record::restart() {
+  part_ = 0;
   stage_ = Stage::Start;
+  opened_.reset();
+  for (const Part& part : parts_) {
+    if (read_before_ && part.source != nullptr) TRY(part.source->rewind());
+  }
+  read_before_ = true;
+  return {};
+}
+
+Result<void> Record::open_source() {
+  const Part& part = parts_.at(part_);
+  opened_.reset();
+  if (part.message != nullptr) opened_ = TRY(part.message->open());
+  source_ = part.message != nullptr ? opened_.get() : part.source;
   to_lf_ = {};
   quoter_ = {};
-  if (read_before_) TRY(source_.rewind());
-  read_before_ = true;
   return {};
 }
 
 Result<std::string_view> Record::next() {
   piece_.clear();
+  if (stage_ == Stage::End && part_ + 1 < parts_.size()) {
+    ++part_;
+    stage_ = Stage::Start;
+  }
   if (stage_ == Stage::Start) {
+    TRY(open_source());
     stage_ = Stage::Message;
-    piece_ = from_line_;
+    piece_ = parts_.at(part_).from_line;
     return std::string_view{piece_};
   }
   while (stage_ == Stage::Message && piece_.empty()) {
-    const auto octets = TRY(source_.next());
+    const auto octets = TRY(source_->next());
     std::string lf;
     if (octets.empty()) {
       stage_ = Stage::End;
@@ -73,6 +91,7 @@ Result<std::string_view> Record::next() {
       quoter_.feed(lf, piece_);
       quoter_.finish(piece_);
       piece_ += '\n';
+      opened_.reset();
     } else {
       to_lf_.feed(octets, lf);
       quoter_.feed(lf, piece_);
@@ -86,18 +105,21 @@ Result<void> Record::measure() {
   Hasher hasher;
   BodyWatch body;
   size_ = 0;
+  starts_.clear();
   is_small_ = true;
+  const std::size_t keep = parts_.size() > 1 ? kKeepSeveral : kKeep;
   for (;;) {
     const auto octets = TRY(next());
     if (octets.empty()) break;
+    if (starts_.size() == part_) starts_.push_back(size_);
     hasher.update(octets);
     body.feed(octets);
     size_ += octets.size();
-    if (is_small_ && size_ <= kKeep) {
+    if (is_small_ && size_ <= keep) {
       small_ += octets;
     } else {
       is_small_ = false;
-      small_.clear();
+      small_ = {};
     }
   }
   hash_ = hasher.digest();
@@ -109,21 +131,30 @@ Result<void> Record::measure() {
 Result<void> Record::write(const FileDescriptor& fd, std::uint64_t at) {
   if (is_small_) return sys::pwrite_all(fd, small_, at);
   TRY(restart());
-  const std::uint64_t begin = at;
+  std::uint64_t made = 0;
   Hasher hasher;
+  std::string buffer;
+  const auto flush = [&]() -> Result<void> {
+    TRY(sys::pwrite_all(fd, buffer, at));
+    at += buffer.size();
+    buffer.clear();
+    return {};
+  };
   for (;;) {
     const auto octets = TRY(next());
     if (octets.empty()) break;
     // A source that gives more the second time must not run over what stands behind.
-    if (at - begin + octets.size() > size_) break;
+    made += octets.size();
+    if (made > size_) break;
     hasher.update(octets);
-    TRY(sys::pwrite_all(fd, octets, at));
-    at += octets.size();
+    buffer += octets;
+    if (buffer.size() >= kKeep && made < size_) TRY(flush());
   }
-  if (at - begin != size_ || hasher.digest() != hash_) {
+  // Not the last octets before they are known to be right: with them the record would be whole.
+  if (made != size_ || hasher.digest() != hash_) {
     return fail(Errc::Internal, "Message changed while it was stored");
   }
-  return {};
+  return flush();
 }
 
 Result<bool> Record::is_prefix_or_nul(const FileDescriptor& fd, std::uint64_t at,

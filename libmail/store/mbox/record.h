@@ -1,11 +1,14 @@
-// Record: the octets that an append puts into an mbox: From_ line, the message with LF line ends
-// and its "From " lines quoted, a last line end if it lacks one, and the separating empty line.
+// Record: the octets that an append puts into an mbox: for each message the From_ line, the message
+// with LF line ends and its "From " lines quoted, a last line end if it lacks one, and the
+// separating empty line.
 //
 // It can be made any number of times, a piece at a time; small ones are kept.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libmail/base/file_descriptor.h"
 #include "libmail/message/line_ends.h"
@@ -16,14 +19,21 @@ namespace mail::store::mbox {
 
 class Record {
  public:
-  Record(MessageSource& source, std::string from_line)
-      : source_(source), from_line_(std::move(from_line)) {}
+  // A message, out of one of the two.
+  struct Part {
+    std::string from_line;
+    MessageSource* source = nullptr;
+    const NewMessage* message = nullptr;
+  };
+  explicit Record(std::vector<Part> parts) : parts_(std::move(parts)) {}
 
-  Result<void> measure();  // reads the source once; the rest needs it
+  Result<void> measure();  // reads the sources once; the rest needs it
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  // Where each message begins.
+  [[nodiscard]] const std::vector<std::uint64_t>& starts() const { return starts_; }
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] std::uint64_t body_hash() const { return body_hash_; }
-  // The message brings Status fields and the like of its own.
+  // The (first) message brings Status fields and the like of its own.
   [[nodiscard]] bool has_bookkeeping() const { return has_bookkeeping_; }
 
   Result<void> write(const FileDescriptor& fd, std::uint64_t at);
@@ -34,8 +44,13 @@ class Record {
   Result<void> restart();
   Result<std::string_view> next();  // empty at the end
 
-  MessageSource& source_;
-  std::string from_line_;
+  Result<void> open_source();
+
+  std::vector<Part> parts_;
+  std::size_t part_ = 0;
+  std::unique_ptr<MessageSource> opened_;
+  MessageSource* source_ = nullptr;  // of parts_.at(part_)
+  std::vector<std::uint64_t> starts_;
   std::string small_;  // all of it, if it is small
   bool is_small_ = false;
   std::string piece_;

@@ -2,6 +2,7 @@
 
 #include "libmail/message/from_line.h"
 #include "libmail/message/line_ends.h"
+#include "libmail/store/message_source.h"
 #include "libmail/store/view.h"
 
 namespace mail::store::memory {
@@ -75,13 +76,7 @@ Result<Changes> MemoryMailbox::change(const Edit& edit) {
   return changes;
 }
 
-Result<Appended> MemoryMailbox::append(MessageSource& message, const AppendOptions& options) {
-  TRY(world_->call());
-  TRY(may_change());
-  if (!options.delivery_id.empty()) {
-    if (box_->deliveries.contains(options.delivery_id)) return Appended{{}, true};
-  }
-  if (options.go && !options.go()) return fail(Errc::InUse, "The other side went away");
+Result<Uid> MemoryMailbox::store(MessageSource& message, const AppendOptions& options) {
   StoredMessage stored;
   message::ToLf to_lf;
   for (;;) {
@@ -99,8 +94,44 @@ Result<Appended> MemoryMailbox::append(MessageSource& message, const AppendOptio
   ++box_->status.uid_next.value;
   const Uid uid = stored.info.uid;
   box_->messages[uid] = std::move(stored);
+  return uid;
+}
+
+Result<Appended> MemoryMailbox::append(MessageSource& message, const AppendOptions& options) {
+  TRY(world_->call());
+  TRY(may_change());
+  if (!options.delivery_id.empty()) {
+    if (box_->deliveries.contains(options.delivery_id)) return Appended{{}, true};
+  }
+  if (options.go && !options.go()) return fail(Errc::InUse, "The other side went away");
+  const Uid uid = TRY(store(message, options));
   if (!options.delivery_id.empty()) box_->deliveries[options.delivery_id] = uid;
-  return Appended{uid, false};
+  return Appended{uid, false, box_->status.uid_validity};
+}
+
+// All octets first: an error on the way leaves nothing.
+Result<std::vector<Uid>> MemoryMailbox::append_all(std::span<const NewMessage> messages) {
+  TRY(world_->call());
+  TRY(may_change());
+  std::vector<std::string> texts;
+  for (const NewMessage& message : messages) {
+    const auto source = TRY(message.open());
+    std::string& text = texts.emplace_back();
+    for (;;) {
+      const auto octets = TRY(source->next());
+      if (octets.empty()) break;
+      text += octets;
+    }
+  }
+  std::vector<Uid> uids;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    StringSource source{std::move(texts.at(i))};
+    AppendOptions options;
+    options.flags = messages[i].flags;
+    options.internal_date = messages[i].internal_date;
+    uids.push_back(TRY(store(source, options)));
+  }
+  return uids;
 }
 
 Result<std::unique_ptr<MessageReader>> MemoryMailbox::open(Uid uid, View view) {

@@ -18,6 +18,7 @@ class MemoryMailbox final : public Mailbox {
   Result<Changes> since(ModSeq after) override;
   Result<Changes> change(const Edit& edit) override;
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
+  Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
   Result<std::string> from_line(Uid uid) override;
   Result<std::map<Uid, FormerIds>> former_ids() override;
@@ -25,6 +26,7 @@ class MemoryMailbox final : public Mailbox {
 
  private:
   ModSeq next_modseq();
+  Result<Uid> store(MessageSource& message, const AppendOptions& options);
   [[nodiscard]] Result<void> may_change() const;
   Result<StoredMessage*> find(Uid uid);
 

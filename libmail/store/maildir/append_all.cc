@@ -1,0 +1,201 @@
+// Appending several messages to a Maildir as one change. Once the line that prepares them stands in
+// the state log, all of them will be there: whoever is killed after it, the next opener goes on.
+#include <algorithm>
+
+#include "libmail/base/log.h"
+#include "libmail/base/sys.h"
+#include "libmail/store/maildir/mailbox.h"
+#include "libmail/store/maildir/uid_list.h"
+
+namespace mail::store::maildir {
+namespace {
+
+constexpr std::string_view kBatchId = "append-all:";  // ids of files that are stored together
+constexpr std::size_t kAtOnce = 64;                   // files open while they become durable
+
+std::string id_of(const std::string& stem) { return std::string(kBatchId) + stem; }
+
+}  // namespace
+
+void MaildirMailbox::forget_prepared(const Batch& batch) const {
+  for (const Prepared& prepared : batch) {
+    static_cast<void>(sys::unlink(prepared_path(prepared.stem)));
+  }
+}
+
+// All are written before the first is made durable: the file system's journal then takes them
+// together.
+Result<void> MaildirMailbox::prepare_all(std::span<const NewMessage> messages, Batch& batch) {
+  TRY(read_keywords());
+  std::size_t durable = 0;
+  const auto sync = [&]() -> Result<void> {
+    for (; durable < batch.size(); ++durable) {
+      Prepared& prepared = batch.at(durable);
+      TRY(sys::fsync(prepared.fd, prepared_path(prepared.stem)));
+      prepared.fd.reset();
+    }
+    return {};
+  };
+  for (const NewMessage& message : messages) {
+    const auto source = TRY(message.open());
+    batch.push_back(TRY(write_prepared(*source, message.internal_date)));
+    const std::string letters = to_letters(message.flags, keywords_, {});
+    if (!letters.empty()) batch.back().name += ":2," + letters;
+    if (batch.size() - durable >= kAtOnce) TRY(sync());
+  }
+  TRY(sync());
+  if (messages.size() == 1) return {};  // a rename is all or nothing by itself
+  return sys::fsync_directory(path_ + "/tubepost-prepared");
+}
+
+// The directories that the files went to.
+Result<void> MaildirMailbox::sync_stored(const Batch& batch) {
+  for (const char* name : {"/new", "/cur"}) {
+    const std::string directory = path_ + name;
+    const bool is_used = std::any_of(batch.begin(), batch.end(), [&](const Prepared& prepared) {
+      return parent_directory(stored_path(prepared.name)) == directory;
+    });
+    if (is_used) TRY(sys::fsync_directory(directory));
+  }
+  return {};
+}
+
+// On an error each file goes back, so that a kill meanwhile still leaves all or none of them; what
+// cannot go back stays in the log, and all of them will be stored.
+Result<void> MaildirMailbox::put_all(const Batch& batch) {
+  std::size_t stored = 0;
+  auto done = [&]() -> Result<void> {
+    for (; stored < batch.size(); ++stored) {
+      const std::string& name = batch.at(stored).name;
+      TRY(sys::rename(prepared_path(name), stored_path(name)));
+    }
+    return sync_stored(batch);
+  }();
+  Ops ops;
+  for (const Prepared& prepared : batch) ops.abandon(id_of(prepared.stem));
+  if (done) {
+    if (auto closed = log_.write(ops, false); !closed) {
+      log::warning("maildir " + log::escape(path_) + ": " + closed.error().log_text);
+    }
+    return {};
+  }
+  const auto undone = [&]() -> Result<void> {
+    while (stored > 0) {
+      const std::string& name = batch.at(stored - 1).name;
+      auto back = sys::rename(stored_path(name), prepared_path(name));
+      if (!back && back.error().code != Errc::NotFound) return back;
+      --stored;
+    }
+    return log_.write(ops, true);
+  }();
+  if (undone) {
+    forget_prepared(batch);
+  } else {
+    log::warning("maildir " + log::escape(path_) + ": " + undone.error().log_text);
+  }
+  return done;
+}
+
+// Under the log's lock: what a killed process has left of an append_all().
+Result<void> MaildirMailbox::finish_batches() {
+  Ops ops;
+  for (const auto& [id, intent] : state().intents) {
+    if (!id.starts_with(kBatchId)) continue;
+    auto renamed = sys::rename(prepared_path(intent.file), stored_path(intent.file));
+    if (!renamed && renamed.error().code != Errc::NotFound) return renamed;
+    ops.abandon(id);
+  }
+  if (ops.empty()) return {};
+  TRY(sys::fsync_directory(path_ + "/new"));
+  TRY(sys::fsync_directory(path_ + "/cur"));
+  return log_.write(ops, false);
+}
+
+// Under the log's lock: they are new, so their UIDs are known without a look at all that lies
+// there, unless Dovecot has given some that we have not seen. False: a look it is.
+Result<bool> MaildirMailbox::add_own(const Batch& batch, std::span<const NewMessage> messages,
+                                     std::vector<Uid>& uids) {
+  if (state().uid_validity.value == 0) return false;
+  const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
+  const UidList list = TRY(read_uid_list(uid_list_path_));
+  const bool is_ours = list.uid_validity == state().uid_validity.value;
+  if (!is_ours || list.uid_next > state().uid_next.value) return false;
+  std::vector<Item> own(batch.size());
+  std::vector<Item*> items;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const FileName parsed = parse_file_name(batch.at(i).name);
+    Item& item = own.at(i);
+    item.key = parsed.base;
+    item.flags = to_flags(parsed.letters, keywords_);
+    item.old = batch.at(i).name != parsed.base;
+    item.date = batch.at(i).date;
+    item.size = parsed.wire_size.value_or(0);
+    if (messages[i].flags != item.flags) item.wished = &messages[i].flags;
+    items.push_back(&item);
+  }
+  TRY(add_new(items));
+  std::vector<std::pair<Uid, std::string>> added;
+  for (const Item& item : own) {
+    uids.push_back(item.uid);
+    added.emplace_back(item.uid, item.key);
+  }
+  std::vector<std::pair<Uid, std::string>> all;
+  for (const auto& [uid, entry] : state().messages) all.emplace_back(uid, entry.key);
+  TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all, list));
+  return true;
+}
+
+Result<std::vector<Uid>> MaildirMailbox::uids_of(const Batch& batch,
+                                                 std::span<const NewMessage> messages) {
+  std::vector<Uid> own;
+  if (TRY(add_own(batch, messages, own))) return own;
+  const auto key_of = [](const Prepared& prepared) { return parse_file_name(prepared.name).base; };
+  for (std::size_t i = 0; i < batch.size(); ++i) wished_[key_of(batch.at(i))] = messages[i].flags;
+  auto looked = look();
+  wished_.clear();
+  if (!looked) return fail(std::move(looked).error());
+  std::vector<Uid> uids;
+  for (const Prepared& prepared : batch) {
+    const auto at = by_key_.find(key_of(prepared));
+    if (at == by_key_.end()) return fail(Errc::Internal, "Appended message not found");
+    uids.push_back(files_.at(at->second).uid);
+  }
+  return uids;
+}
+
+Result<std::vector<Uid>> MaildirMailbox::append_all(std::span<const NewMessage> messages) {
+  if (messages.empty()) return std::vector<Uid>{};
+  TRY(be_there());
+  Batch batch;
+  batch.reserve(messages.size());
+  if (auto prepared = prepare_all(messages, batch); !prepared) {
+    forget_prepared(batch);
+    return fail(std::move(prepared).error());
+  }
+  const auto guard = log_.lock();
+  auto begun = [&]() -> Result<void> {
+    if (!guard) return fail(guard.error());
+    TRY(resolve_all());
+    Ops ops;
+    for (const Prepared& prepared : batch) {
+      Intent intent;
+      intent.id = id_of(prepared.stem);
+      intent.file = prepared.name;
+      ops.intent(intent);
+    }
+    return log_.write(ops, batch.size() > 1);  // durable before the first of them can be seen
+  }();
+  if (!begun) {
+    forget_prepared(batch);
+    return fail(std::move(begun).error());
+  }
+  has_looked_ = false;
+  TRY(put_all(batch));
+  auto uids = uids_of(batch, messages);
+  if (uids) return uids;
+  // Stored is stored: an error now would have them sent again.
+  log::warning("maildir " + log::escape(path_) + ": " + uids.error().log_text);
+  return std::vector<Uid>{};
+}
+
+}  // namespace mail::store::maildir
