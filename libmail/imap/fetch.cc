@@ -55,6 +55,12 @@ FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> pos
 }
 
 Result<bool> FetchJob::step(std::string& out) {
+  auto done = fill(out);
+  hold_.reset();  // never while the client takes its time
+  return done;
+}
+
+Result<bool> FetchJob::fill(std::string& out) {
   while (out.size() < kEnough) {
     if (stream_left_ > 0) {
       TRY(put_stream(out));
@@ -87,6 +93,7 @@ Result<void> FetchJob::mark_seen() {
     }
   }
   if (unseen.empty()) return {};
+  hold_.reset();
   const auto changes = TRY(selected_.mailbox().change([&](store::Snapshot snapshot) {
     std::vector<store::Change> wishes;
     for (const auto& info : snapshot) {
@@ -106,6 +113,7 @@ Result<void> FetchJob::mark_seen() {
 Result<void> FetchJob::begin_message(std::string& out) {
   TRY(mark_seen());
   if (needs_data_) {
+    if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
     auto data = MessageData::open(selected_.mailbox(), message().info.uid);
     if (!data) {
       if (data.error().code != Errc::NotFound) return fail(std::move(data).error());

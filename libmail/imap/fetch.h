@@ -2,6 +2,7 @@
 // flow through 32 KiB at a time.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ class FetchJob {
   [[nodiscard]] bool missed_some() const { return missed_some_; }
 
  private:
+  Result<bool> fill(std::string& out);
   Result<void> mark_seen();
   Result<void> begin_message(std::string& out);
   Result<void> put_items(std::string& out);
@@ -47,6 +49,7 @@ class FetchJob {
   std::size_t seen_upto_ = 0;  // positions before it are marked
   bool in_message_ = false;
   std::size_t next_item_ = 0;
+  std::shared_ptr<void> hold_;  // of the mailbox, during a step
   std::optional<MessageData> data_;
   std::uint64_t stream_at_ = 0;
   std::uint64_t stream_left_ = 0;

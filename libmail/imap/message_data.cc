@@ -8,8 +8,8 @@ namespace mail::imap {
 
 namespace {
 
-constexpr std::size_t kFirstRead = 8U << 10U;  // most header sections are shorter
-constexpr std::size_t kNextRead = 64U << 10U;
+constexpr std::size_t kFirstRead = 2U << 10U;  // most header sections are shorter
+constexpr std::size_t kNextRead = 64U << 10U;  // at most
 
 // HEADER.FIELDS and HEADER.FIELDS.NOT: always with the empty line (RFC 3501 section 6.4.5).
 std::string select_fields(const message::HeaderSection& header, const Section& section) {
@@ -45,7 +45,7 @@ Result<const message::HeaderSection*> MessageData::header() {
   std::size_t searched = 0;
   while (octets.size() < message::kMaxHeaderSection + kNextRead) {
     const std::size_t begin = octets.size();
-    octets.resize(begin + (begin == 0 ? kFirstRead : kNextRead));
+    octets.resize(begin + std::clamp(3 * begin, kFirstRead, kNextRead));
     const std::size_t count = TRY(reader_->read(begin, std::span<char>(octets).subspan(begin)));
     octets.resize(begin + count);
     if (count == 0 || octets.starts_with("\r\n")) break;

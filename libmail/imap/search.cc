@@ -16,6 +16,7 @@ namespace {
 using Kind = SearchKey::Kind;
 
 constexpr std::size_t kRead = 64U << 10U;
+constexpr std::size_t kHeldMessages = 200;  // opened under one lock; then others may have it
 
 void fold_case(std::string& text, std::size_t from = 0) {
   for (std::size_t i = from; i < text.size(); ++i) text[i] = ascii::to_lower(text[i]);
@@ -98,6 +99,7 @@ Result<std::vector<std::size_t>> Searcher::run(const Search& search) {
     if (*is_match) found.push_back(position);
   }
   data_.reset();
+  hold_.reset();
   return found;
 }
 
@@ -171,7 +173,11 @@ Result<bool> Searcher::matches_message(const SearchKey& key, const ViewMessage& 
 }
 
 Result<MessageData*> Searcher::data(const ViewMessage& message) {
-  if (!data_) data_.emplace(TRY(MessageData::open(selected_.mailbox(), message.info.uid)));
+  if (data_) return &*data_;
+  if (held_messages_ % kHeldMessages == 0) hold_.reset();
+  ++held_messages_;
+  if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
+  data_.emplace(TRY(MessageData::open(selected_.mailbox(), message.info.uid)));
   return &*data_;
 }
 

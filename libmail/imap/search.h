@@ -3,6 +3,7 @@
 // the index knows (flags, dates, sizes) is looked at before a message is opened.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "libmail/imap/command.h"
@@ -31,6 +32,8 @@ class Searcher {
   Selected& selected_;
   WallTime now_;
   bool used_modseq_ = false;
+  std::shared_ptr<void> hold_;  // of the mailbox, for kHeldMessages
+  std::size_t held_messages_ = 0;
   std::optional<MessageData> data_;  // of the message being looked at
 };
 

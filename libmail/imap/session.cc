@@ -276,7 +276,9 @@ void Session::finish_append() {
     end_command(append.tag, fail(*append.failure), true);
     return;
   }
-  store::Mailbox& mailbox = append.mailbox ? *append.mailbox : selected_->mailbox();
+  const bool is_selected = !append.mailbox;
+  if (append.mailbox) append_target_ = std::move(append.mailbox);
+  store::Mailbox& mailbox = is_selected ? selected_->mailbox() : *append_target_;
   store::AppendOptions options;
   options.flags = append.command.flags;
   options.internal_date = append.command.internal_date;
@@ -286,9 +288,8 @@ void Session::finish_append() {
     return;
   }
   std::string text = "OK ";
-  const auto status = mailbox.status();
-  if (status && appended->uid.value != 0) {  // RFC 4315 section 3
-    text += "[APPENDUID " + std::to_string(status->uid_validity.value) + ' ' +
+  if (appended->uid.value != 0 && appended->uid_validity.value != 0) {  // RFC 4315 section 3
+    text += "[APPENDUID " + std::to_string(appended->uid_validity.value) + ' ' +
             std::to_string(appended->uid.value) + "] ";
   }
   end_command(append.tag, text + "Append completed", true);
@@ -299,6 +300,7 @@ void Session::process_command() {
     finish_append();
     return;
   }
+  append_target_.reset();
   if (idling_) {
     process_idle_line(framer_.text());
     return;

@@ -136,6 +136,9 @@ class Session {
     std::size_t text_before = 0;  // octets of the framer's text up to the message
   };
   std::optional<Appending> append_;
+  // Target of the APPEND before, open until another command: the next one mostly goes there too,
+  // and the store need not learn anew what lies in it.
+  std::unique_ptr<store::Mailbox> append_target_;
   std::optional<Error> refused_literal_;
 
   bool idling_ = false;

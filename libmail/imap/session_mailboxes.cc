@@ -58,15 +58,8 @@ Session::Reply Session::on(const Rename& rename) {
   auto target = TRY(store_.open(rename.to));
   const auto everything = TRY(inbox->since(store::ModSeq{}));
   std::vector<store::Uid> moved;
-  for (const auto& info : everything.messages) {
-    auto reader = TRY(inbox->open(info.uid, store::View::Wire));
-    store::ReaderSource source{*reader};
-    store::AppendOptions options;
-    options.flags = info.flags;
-    options.internal_date = info.internal_date;
-    TRY(target->append(source, options));
-    moved.push_back(info.uid);
-  }
+  for (const auto& info : everything.messages) moved.push_back(info.uid);
+  TRY(store::append_copies(*inbox, everything.messages, *target));
   TRY(inbox->change([&](store::Snapshot) {
     std::vector<store::Change> wishes;
     for (const auto uid : moved) {

@@ -135,7 +135,7 @@ Session::Reply Session::on(const Store& command) {
   return "OK [MODIFIED " + set.to_string() + "] Conditional store failed for some";
 }
 
-// All or nothing (RFC 3501 section 6.4.7): what was stored before a failure is taken back.
+// All or nothing (RFC 3501 section 6.4.7): one change of the target.
 Result<std::string> Session::copy_messages(const std::vector<std::size_t>& positions,
                                            const std::string& target,
                                            std::vector<store::Uid>* copied) {
@@ -146,43 +146,21 @@ Result<std::string> Session::copy_messages(const std::vector<std::size_t>& posit
     opened = std::move(*mailbox_or);
   }
   store::Mailbox& mailbox = opened ? *opened : selected_->mailbox();
-  std::vector<store::Uid> stored;
-  const auto copy_one = [&](const ViewMessage& message) -> Result<void> {
-    auto reader = TRY(selected_->mailbox().open(message.info.uid, store::View::Wire));
-    store::ReaderSource source{*reader};
-    store::AppendOptions options;
-    options.flags = message.info.flags;
-    options.internal_date = message.info.internal_date;
-    stored.push_back(TRY(mailbox.append(source, options)).uid);
-    copied->push_back(message.info.uid);
-    return {};
-  };
+  std::vector<store::MessageInfo> infos;
   for (const auto position : positions) {
-    auto done = copy_one(selected_->message(position));
-    if (done) continue;
-    const auto undone = mailbox.change([&](store::Snapshot snapshot) {
-      std::vector<store::Change> wishes;
-      for (const auto& info : snapshot) {
-        if (std::find(stored.begin(), stored.end(), info.uid) == stored.end()) continue;
-        store::Change wish;
-        wish.uid = info.uid;
-        wish.expunge = true;
-        wishes.push_back(std::move(wish));
-      }
-      return wishes;
-    });
-    auto error = std::move(done).error();
-    if (!undone) error.log_text += "; copies could not be taken back: " + undone.error().log_text;
+    infos.push_back(selected_->message(position).info);
+    copied->push_back(infos.back().uid);
+  }
+  auto stored = store::append_copies(selected_->mailbox(), infos, mailbox);
+  if (!stored) {
+    auto error = std::move(stored).error();
     if (error.code == Errc::NotFound) error.public_text = "Some of the messages are gone";
     return fail(std::move(error));
   }
   const auto status = mailbox.status();  // stored is stored, whether it can be told where or not
-  const bool has_uids =
-      status && !stored.empty() &&
-      std::none_of(stored.begin(), stored.end(), [](auto uid) { return uid.value == 0; });
-  if (!has_uids) return std::string();
+  if (!status || stored->empty()) return std::string();
   return "[COPYUID " + std::to_string(status->uid_validity.value) + ' ' + to_set(*copied) + ' ' +
-         to_set(stored) + "] ";
+         to_set(*stored) + "] ";
 }
 
 Session::Reply Session::on(const Copy& command) {

@@ -7,6 +7,8 @@
 namespace mail::message {
 namespace {
 
+constexpr std::size_t kUsualFields = 16;  // of a message
+
 constexpr bool is_ftext(char c) { return ascii::is_visible(c) && c != ':'; }
 
 // Size of the line end that `line` ends in: 0, 1 or 2.
@@ -93,6 +95,7 @@ HeaderSection HeaderSection::parse(std::string_view octets) {
     kept = kMaxHeaderSection;
   }
   section.octets_ = octets.substr(0, kept);
+  section.fields_.reserve(kUsualFields);
   for (std::size_t begin = 0; begin < kept;) {
     const std::size_t line_feed = section.octets_.find('\n', begin);
     const std::size_t next = line_feed == std::string::npos ? kept : line_feed + 1;
