@@ -2,10 +2,10 @@
 """What a POP3 login costs, of servers in turn: time to the greeting, login to STAT (plain, TLS with a full and with a
 resumed handshake), RETR of a whole mailbox one by one (plain, TLS); server's CPU for each.
 
-    costs.py NAME:PID:PORT:TLSPORT ... [--rounds 5] [--n 100] [--user bench000] [--password pw-bench000]
+    costs.py NAME:PID[+PID]:PORT:TLSPORT ... [--rounds 5] [--n 100] [--user bench000] [--password pw-bench000]
 
-PID is the server's first process; CPU is its own, that of its children, and of those they have waited for. The mailbox
-of the user must hold messages for RETR. Prints a table of medians and the ratio to the first server."""
+PID is the server's first process (those of its two ports); CPU is its own, that of its children, and of those they have
+waited for. The mailbox of the user must hold messages for RETR. Prints a table of medians, with the ratio to the first server."""
 import argparse
 import os
 import socket
@@ -16,8 +16,8 @@ import time
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def cpu(root):
-    """Seconds of user and system time of the process, its descendants, and those waited for."""
+def cpu(roots):
+    """Seconds of user and system time of the processes, their descendants, and those waited for."""
     parents, times = {}, {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -30,9 +30,9 @@ def cpu(root):
     total = 0.0
     for pid in times:
         at = pid
-        while at not in (root, 0) and at in parents:
+        while at not in roots and at in parents:
             at = parents[at]
-        if at == root:
+        if at in roots:
             total += times[pid]
     return total
 
@@ -80,7 +80,7 @@ class Client:
 
 
 def logins(server, options, tls, resume):
-    spent, used, greetings, session, resumed = [], cpu(server.pid), [], None, 0
+    spent, used, greetings, session, resumed = [], cpu(server.roots), [], None, 0
     for _ in range(options.n):
         client = Client(server.tls_port if tls else server.port, tls, session if resume else None)
         client.log_in(options.user, options.password)
@@ -93,7 +93,7 @@ def logins(server, options, tls, resume):
     kind = ("TLS, resumed" if resume else "TLS, full") if tls else "plain"
     figures = {f"greeting, {kind}: ms": statistics.median(greetings) * 1000,
                f"login to STAT, {kind}: ms": statistics.median(spent) * 1000,
-               f"login to QUIT, {kind}: CPU ms": (cpu(server.pid) - used) / options.n * 1000}
+               f"login to QUIT, {kind}: CPU ms": (cpu(server.roots) - used) / options.n * 1000}
     if resume:
         figures["handshakes that were resumed: %"] = 100 * resumed / options.n
     return figures
@@ -103,11 +103,11 @@ def retrieval(server, options, tls):
     kind = "TLS" if tls else "plain"
     client = Client(server.tls_port if tls else server.port, tls)
     count = client.log_in(options.user, options.password)
-    begun, used = time.perf_counter(), cpu(server.pid)
+    begun, used = time.perf_counter(), cpu(server.roots)
     octets = client.retrieve(count)
     spent = time.perf_counter() - begun
     figures = {f"RETR, {kind}: MiB/s": octets / spent / 2**20,
-               f"RETR, {kind}: CPU ms a MiB": (cpu(server.pid) - used) * 1000 / (octets / 2**20) if octets else 0}
+               f"RETR, {kind}: CPU ms a MiB": (cpu(server.roots) - used) * 1000 / (octets / 2**20) if octets else 0}
     client.quit()
     return figures
 
@@ -115,7 +115,8 @@ def retrieval(server, options, tls):
 class Server:
     def __init__(self, text):
         self.name, pid, port, tls_port = text.rsplit(":", 3)
-        self.pid, self.port, self.tls_port = int(pid), int(port), int(tls_port)
+        self.roots = set(map(int, pid.split("+")))
+        self.port, self.tls_port = int(port), int(tls_port)
 
 
 def main():
@@ -134,12 +135,12 @@ def main():
                             retrieval(server, options, True)):
                 for name, value in figures.items():
                     kept.setdefault(name, {}).setdefault(server.name, []).append(value)
-    print("| | " + " | ".join(server.name for server in options.servers) + " | ratio |")
-    print("|---|" + "---:|" * (len(options.servers) + 1))
+    print("| | " + " | ".join(server.name for server in options.servers) + " |")
+    print("|---|" + "---:|" * len(options.servers))
     for name, of in kept.items():
         medians = [statistics.median(of[server.name]) for server in options.servers]
-        ratio = f"{medians[-1] / medians[0]:.2f}" if medians[0] else ""
-        print(f"| {name} | " + " | ".join(f"{value:.4g}" for value in medians) + f" | {ratio} |")
+        shown = [f"{value:.4g}" + (f" ({value / medians[0]:.2f})" if at and medians[0] else "") for at, value in enumerate(medians)]
+        print(f"| {name} | " + " | ".join(shown) + " |")
 
 
 main()
