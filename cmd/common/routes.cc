@@ -53,11 +53,7 @@ Result<std::unique_ptr<Routes>> Routes::open(const config::Configuration& config
   const auto accounts = config::account_bindings(config).settings;
   routes->accounts_ = std::make_unique<auth::AccountList>(accounts);
   routes->has_virtual_accounts_ = accounts.has_virtual_accounts();
-  alias::Expander::Settings expansion;
-  expansion.local_domain = settings.myorigin;
-  expansion.recipient_delimiter = postfix.get_string("recipient_delimiter");
-  expansion.expand_owner_alias = postfix.get_bool("expand_owner_alias");
-  expansion.owner_request_special = postfix.get_bool("owner_request_special");
+  alias::Expander::Settings expansion = config::alias_settings(config);
   // A table that cannot be read now counts as "not ours": the address then goes to the queue.
   expansion.is_local_domain = [self](std::string_view domain) {
     return self->policy_->is_local_domain(domain).value_or(false);
@@ -72,8 +68,8 @@ Result<std::unique_ptr<Routes>> Routes::open(const config::Configuration& config
       if (account) return std::move(account->user);
       if (account.error().code != Errc::NotFound) return fail(account.error());
     }
-    return TRY(self->accounts_->find(local_part))
-    .user;
+    auto account = TRY(self->accounts_->find(local_part));
+    return std::move(account.user);
   };
   routes->expander_.emplace(std::move(expansion), alias::open_maps(postfix.get_list("alias_maps")));
   routes->policy_ = TRY(policy::RecipientPolicy::open(

@@ -69,8 +69,8 @@ Result<void> MaildirMailbox::resolve_all() {
 
 Result<MaildirMailbox::Prepared> MaildirMailbox::write_prepared(
     MessageSource& message, const std::optional<WallTime>& date) {
-  static unsigned counter = 0;      // NOLINT: makes names unique within the process
-  static std::int64_t last_micros;  // NOLINT: and ascending (arrival_of)
+  static unsigned counter = 0;      // makes names unique within the process
+  static std::int64_t last_micros;  // and ascending (arrival_of)
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t micros = std::max<std::int64_t>(
       last_micros + 1, std::chrono::duration_cast<std::chrono::microseconds>(time).count());
