@@ -75,6 +75,7 @@ constexpr auto kParameters = sort_by_name(std::to_array<Parameter>({
     {"mail_privileged_group", kDc, Text, "", "", false},
     {"mail_access_groups", kDc, Text, "", "", false},
     {"mail_chroot", kDc, Text, "", "", false},
+    {"maildir_copy_with_hardlinks", kDc, Boolean, "yes", ""},
     {"mail_fsync", kDc, Choice, "optimized", "optimized|always|never", false},
     {"lock_method", kDc, Choice, "fcntl", "fcntl|flock|dotlock", false},
     {"mbox_read_locks", kDc, List, "fcntl", kLocks, false},

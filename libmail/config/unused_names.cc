@@ -286,7 +286,7 @@ constexpr auto kDovecotNames = std::to_array<std::string_view>({
     "mail_sort_max_read_count", "mail_temp_dir", "mail_temp_scan_interval",
     "mail_vsize_bg_after_count", "mailbox_list_index", "mailbox_list_index_include_inbox",
     "mailbox_list_index_very_dirty_syncs", "maildir_broken_filename_sizes",
-    "maildir_copy_with_hardlinks", "maildir_empty_new", "maildir_stat_dirs",
+    "maildir_empty_new", "maildir_stat_dirs",
     "maildir_very_dirty_syncs", "managesieve_notify_capability", "managesieve_sieve_capability",
     "master_user_separator", "mbox_dirty_syncs", "mbox_very_dirty_syncs", "mdbox_preallocate_space",
     "mdbox_rotate_interval", "mdbox_rotate_size", "metric/*/*", "mmap_disable",

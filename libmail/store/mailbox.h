@@ -27,6 +27,14 @@
 
 namespace mail::store {
 
+// A message that lies in a file of its own, whose octets nobody alters: a mailbox of the same kind
+// may give that file another name instead of writing the octets once more.
+struct MessageFile {
+  FileDescriptor fd;
+  std::uint64_t wire_size = 0;  // octets of View::Wire
+  bool may_be_lost = false;     // by a power failure: not known to be durable
+};
+
 // A message's octets by ranges; memory does not grow with its size. Stays readable after the
 // message is expunged by another (or says NotFound, never other octets).
 class MessageReader {
@@ -35,6 +43,8 @@ class MessageReader {
   [[nodiscard]] virtual std::uint64_t size() const = 0;
   // Up to into.size() octets from `offset`; 0 at the end.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> into) = 0;
+  // Lives as long as the reader; null: not in a file of its own.
+  [[nodiscard]] virtual const MessageFile* file() const { return nullptr; }
 };
 
 enum class View : std::uint8_t {
@@ -52,6 +62,8 @@ class MessageSource {
   virtual Result<std::string_view> next() = 0;
   // From the start again: append() may need to (hash first, or a retry). Errors are Io.
   virtual Result<void> rewind() = 0;
+  // The file that holds these octets and no others, as MessageReader has it; null: read them.
+  [[nodiscard]] virtual const MessageFile* file() const { return nullptr; }
 };
 
 struct AppendOptions {

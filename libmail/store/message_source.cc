@@ -59,6 +59,7 @@ class CopySource final : public MessageSource {
       : hold_(std::move(hold)), reader_(std::move(reader)), source_(*reader_) {}
   Result<std::string_view> next() override { return source_.next(); }
   Result<void> rewind() override { return source_.rewind(); }
+  [[nodiscard]] const MessageFile* file() const override { return reader_->file(); }
 
  private:
   std::shared_ptr<void> hold_;

@@ -21,7 +21,8 @@ struct Settings {
   // the result releases it when destroyed. Empty: none. deliver's monitor makes them
   // (DESIGN.md section 5).
   std::function<Result<std::shared_ptr<void>>(const std::string& path)> extra_lock;
-  const Clock* clock = nullptr;  // null: the system's
+  bool copy_with_hardlinks = true;  // Maildir to Maildir (maildir_copy_with_hardlinks)
+  const Clock* clock = nullptr;     // null: the system's
 };
 
 }  // namespace mail::store

@@ -25,6 +25,9 @@ class WireReader final : public MessageReader {
   }
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override;
+  [[nodiscard]] const MessageFile* file() const override {
+    return hidden_.empty() ? stored_->file() : nullptr;
+  }
 
  private:
   struct Place {

@@ -83,6 +83,7 @@ class MaildirFixture final : public Fixture {
   }
   ManualClock& clock() override { return clock_; }
   [[nodiscard]] std::string root() const { return home_.path() + "/Maildir"; }
+  [[nodiscard]] Settings& settings() { return settings_; }
 
  private:
   TemporaryHome home_;

@@ -1,3 +1,6 @@
+#include "libmail/base/faults.h"
+#include "libmail/store/maildir/file_name.h"
+#include "libmail/store/message_source.h"
 #include "tests/store/disk_fixture.h"
 
 namespace mail::store {
@@ -90,6 +93,93 @@ TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
   EXPECT_EQ(order,
             (std::vector<std::string>{"1500000000.1_0.h", "1500000000.M5000", "1500000000.M7P1.",
                                       "1500000000.M99P1", "1500000000.M100P"}));
+}
+
+std::vector<std::string> files_in(const std::string& directory) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+TEST(Maildir, CopiesAreLinksToTheSameFile) {
+  for (const bool wanted : {true, false}) {
+    MaildirFixture fixture;
+    fixture.settings().copy_with_hardlinks = wanted;
+    const auto store = fixture.open();
+    expect_ok(store->create("target"));
+    const auto inbox = expect_ok(store->open("INBOX"));
+    AppendOptions options;
+    options.flags.set(Flag::Seen);
+    options.flags.set_keyword("work");
+    options.internal_date = WallTime{std::chrono::seconds{1'502'794'926}};
+    add(*inbox, "A: 1\n\nx\n", options);
+    spill(fixture.root() + "/new/1500000001.M2P1.host", "B: 2\r\n\r\ny\r\n");
+    const auto infos = all(*inbox);
+    const auto target = expect_ok(store->open("target"));
+    const auto uids = expect_ok(append_copies(*inbox, infos, *target));
+    ASSERT_EQ(uids.size(), 2U);
+    const auto copies = all(*target);
+    for (std::size_t i = 0; i < 2; ++i) {
+      EXPECT_EQ(copies[i].uid, uids[i]);
+      EXPECT_EQ(copies[i].flags, infos[i].flags);
+      EXPECT_EQ(copies[i].size, infos[i].size);
+      EXPECT_EQ(copies[i].internal_date, infos[i].internal_date);
+      EXPECT_EQ(body(*target, uids[i], View::Wire), body(*inbox, infos[i].uid, View::Wire));
+    }
+    const std::string box = fixture.root() + "/.target";
+    ASSERT_EQ(files_in(box + "/cur").size(), 1U);
+    ASSERT_EQ(files_in(box + "/new").size(), 1U);
+    EXPECT_TRUE(files_in(box + "/tubepost-prepared").empty());
+    EXPECT_EQ(std::filesystem::hard_link_count(files_in(box + "/cur")[0]), wanted ? 2U : 1U);
+    EXPECT_EQ(std::filesystem::hard_link_count(files_in(box + "/new")[0]), wanted ? 2U : 1U);
+    // Sizes on disk and on the wire, whoever gave the first name.
+    EXPECT_THAT(files_in(box + "/cur")[0], testing::HasSubstr(",S=8,W=11:2,"));
+    EXPECT_THAT(files_in(box + "/new")[0], testing::EndsWith(wanted ? ",S=11,W=11" : ",S=8,W=11"));
+    // One of them goes, the other stays.
+    expect_ok(inbox->change(expunge({infos[0].uid, infos[1].uid})));
+    EXPECT_EQ(body(*target, uids[0]), "A: 1\n\nx\n");
+  }
+}
+
+TEST(Maildir, WhatCannotBeLinkedIsWritten) {
+  MaildirFixture fixture;
+  const auto store = fixture.open();
+  expect_ok(store->create("target"));
+  const auto inbox = expect_ok(store->open("INBOX"));
+  const auto target = expect_ok(store->open("target"));
+  add(*inbox, "A: 1\n\nx\n");
+  const auto infos = all(*inbox);
+  // Another program has given the file another time: the copy has the INTERNALDATE that was told.
+  std::filesystem::last_write_time(
+      files_in(fixture.root() + "/new")[0],
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(30));
+  expect_ok(append_copies(*inbox, infos, *target));
+#ifdef TUBEPOST_FAULTS
+  faults::arm("link:1:EIO");
+  expect_ok(append_copies(*target, all(*target), *target));
+  faults::arm("");
+#endif
+  for (const auto& copy : all(*target)) {
+    EXPECT_EQ(copy.internal_date, infos[0].internal_date);
+    EXPECT_EQ(body(*target, copy.uid), "A: 1\n\nx\n");
+  }
+  for (const auto& path : files_in(fixture.root() + "/.target/new")) {
+    EXPECT_EQ(std::filesystem::hard_link_count(path), 1U);
+  }
+}
+
+TEST(Maildir, KnowsItsOwnNames) {
+  using maildir::is_made_by_us;
+  EXPECT_TRUE(is_made_by_us("1500000000.M1P2Q3.host.example,S=1,W=2"));
+  for (const char* other :
+       {"", "1500000000.M1P2Q3.host", "1500000000.M1P2.host,S=1,W=2", "1500000000.M1P2Q3,S=1,W=2",
+        "1500000000.M1P2Q3.host,S=1,W=2,X", "1500000000.M1P2Q3.host,W=1,S=2", "a.M1P2Q3.h,S=1,W=2",
+        "1500000000.M1P2Q3.host,S=1,W="}) {
+    EXPECT_FALSE(is_made_by_us(other)) << other;
+  }
 }
 
 TEST(Maildir, AHeldUidListLockIsInUse) {

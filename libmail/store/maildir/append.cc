@@ -67,18 +67,21 @@ Result<void> MaildirMailbox::resolve_all() {
   return {};
 }
 
-Result<MaildirMailbox::Prepared> MaildirMailbox::write_prepared(
-    MessageSource& message, const std::optional<WallTime>& date) {
+std::string MaildirMailbox::new_stem() {
   static unsigned counter = 0;      // makes names unique within the process
   static std::int64_t last_micros;  // and ascending (arrival_of)
   const auto time = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t micros = std::max<std::int64_t>(
       last_micros + 1, std::chrono::duration_cast<std::chrono::microseconds>(time).count());
   last_micros = micros;
+  return std::to_string(micros / 1'000'000) + ".M" + std::to_string(micros % 1'000'000) + "P" +
+         std::to_string(::getpid()) + "Q" + std::to_string(++counter) + "." + host_name();
+}
+
+Result<MaildirMailbox::Prepared> MaildirMailbox::write_prepared(
+    MessageSource& message, const std::optional<WallTime>& date) {
   Prepared prepared;
-  prepared.stem = std::to_string(micros / 1'000'000) + ".M" + std::to_string(micros % 1'000'000) +
-                  "P" + std::to_string(::getpid()) + "Q" + std::to_string(++counter) + "." +
-                  host_name();
+  prepared.stem = new_stem();
   const std::string path = prepared_path(prepared.stem);
   auto written = [&]() -> Result<void> {
     prepared.fd = TRY(sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));

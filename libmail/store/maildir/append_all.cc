@@ -1,5 +1,8 @@
 // Appending several messages to a Maildir as one change. Once the line that prepares them stands in
 // the state log, all of them will be there: whoever is killed after it, the next opener goes on.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "libmail/base/log.h"
@@ -13,6 +16,15 @@ namespace {
 constexpr std::string_view kBatchId = "append-all:";  // ids of files that are stored together
 constexpr std::size_t kAtOnce = 64;                   // files open while they become durable
 
+constexpr std::size_t kFew = 16;  // of others' files, each made durable by itself
+
+// fsync of a thousand files that are clean already empties the disk's own cache a thousand times.
+Result<void> sync_file_system(const std::string& directory) {
+  const auto fd = TRY(sys::open(directory, O_RDONLY | O_DIRECTORY));
+  if (::syncfs(fd.get()) != 0) return fail(sys::error_from_errno(errno, "syncfs", directory));
+  return {};
+}
+
 std::string id_of(const std::string& stem) { return std::string(kBatchId) + stem; }
 
 }  // namespace
@@ -23,14 +35,40 @@ void MaildirMailbox::forget_prepared(const Batch& batch) const {
   }
 }
 
+// A second name for a file that another Maildir has. INTERNALDATE is the file's time and goes with
+// it; a copy that is to have another one is written. Nothing: no link can be made (another file
+// system, another owner, too many of them), and it is written too.
+std::optional<MaildirMailbox::Prepared> MaildirMailbox::link_prepared(
+    const MessageFile* file, const std::optional<WallTime>& date) {
+  if (file == nullptr || !settings_.copy_with_hardlinks) return std::nullopt;
+  const auto status = sys::fstat(file->fd);
+  if (!status) return std::nullopt;
+  Prepared prepared;
+  prepared.is_link = true;
+  prepared.date = WallTime{std::chrono::seconds(status->st_mtim.tv_sec)};
+  if (date && *date != prepared.date) return std::nullopt;
+  prepared.stem = new_stem();
+  prepared.name = prepared.stem + ",S=" + std::to_string(status->st_size) +
+                  ",W=" + std::to_string(file->wire_size);
+  if (file->may_be_lost) {
+    auto same = sys::duplicate(file->fd);
+    if (!same) return std::nullopt;
+    prepared.fd = std::move(*same);
+  }
+  if (!sys::link_open_file(file->fd, prepared_path(prepared.stem))) return std::nullopt;
+  return prepared;
+}
+
 // All are written before the first is made durable: the file system's journal then takes them
 // together.
 Result<void> MaildirMailbox::prepare_all(std::span<const NewMessage> messages, Batch& batch) {
   TRY(read_keywords());
   std::size_t durable = 0;
+  std::size_t undurable = 0;  // links to files of others
   const auto sync = [&]() -> Result<void> {
     for (; durable < batch.size(); ++durable) {
       Prepared& prepared = batch.at(durable);
+      if (!prepared.fd.is_open()) continue;
       TRY(sys::fsync(prepared.fd, prepared_path(prepared.stem)));
       prepared.fd.reset();
     }
@@ -38,14 +76,19 @@ Result<void> MaildirMailbox::prepare_all(std::span<const NewMessage> messages, B
   };
   for (const NewMessage& message : messages) {
     const auto source = TRY(message.open());
-    batch.push_back(TRY(write_prepared(*source, message.internal_date)));
+    auto prepared = link_prepared(source->file(), message.internal_date);
+    if (!prepared) prepared = TRY(write_prepared(*source, message.internal_date));
+    if (prepared->is_link && prepared->fd.is_open() && ++undurable > kFew) prepared->fd.reset();
+    batch.push_back(std::move(*prepared));
     const std::string letters = to_letters(message.flags, keywords_, {});
     if (!letters.empty()) batch.back().name += ":2," + letters;
     if (batch.size() - durable >= kAtOnce) TRY(sync());
   }
   TRY(sync());
+  const std::string directory = path_ + "/tubepost-prepared";
+  if (undurable > kFew) TRY(sync_file_system(directory));
   if (messages.size() == 1) return {};  // a rename is all or nothing by itself
-  return sys::fsync_directory(path_ + "/tubepost-prepared");
+  return sys::fsync_directory(directory);
 }
 
 // The directories that the files went to.

@@ -30,6 +30,21 @@ std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view base) {
   return {number_at(0), has_micros ? number_at(dot + 2) : 0};
 }
 
+bool is_made_by_us(std::string_view base) {
+  const auto skip_number = [&](std::string_view before) {
+    if (!base.starts_with(before)) return false;
+    base.remove_prefix(before.size());
+    const auto digits = std::min(base.find_first_not_of("0123456789"), base.size());
+    base.remove_prefix(digits);
+    return digits > 0;
+  };
+  if (!skip_number("") || !skip_number(".M") || !skip_number("P") || !skip_number("Q"))
+    return false;
+  if (!base.starts_with('.')) return false;
+  base.remove_prefix(std::min(base.find(','), base.size()));
+  return skip_number(",S=") && skip_number(",W=") && base.empty();
+}
+
 FileName parse_file_name(std::string_view name) {
   FileName result;
   const auto colon = name.find(":2,");

@@ -28,6 +28,9 @@ std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view base);
 // Keywords by their letter, a to z (Dovecot's dovecot-keywords: "0 name" is a).
 using Keywords = std::vector<std::string>;
 
+// Whether a base name has the form of those that we give (append.cc).
+bool is_made_by_us(std::string_view base);
+
 Flags to_flags(std::string_view letters, const Keywords& keywords);
 // `before`: letters so far; those that we have no flag for (P, experimental ones) are kept.
 std::string to_letters(const Flags& flags, const Keywords& keywords, std::string_view before);

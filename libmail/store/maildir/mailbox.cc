@@ -21,16 +21,24 @@ constexpr std::size_t kChunk = 64UL * 1024;
 
 class FileReader final : public MessageReader {
  public:
-  FileReader(FileDescriptor fd, std::uint64_t size) : fd_(std::move(fd)), size_(size) {}
+  FileReader(MessageFile file, std::uint64_t size) : file_(std::move(file)), size_(size) {}
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
-    return sys::pread(fd_, into, offset);
+    return sys::pread(file_.fd, into, offset);
   }
+  [[nodiscard]] const MessageFile* file() const override { return &file_; }
 
  private:
-  FileDescriptor fd_;
+  MessageFile file_;
   std::uint64_t size_;
 };
+
+// What we have written was durable before it had its name. Others' may lie in memory only, until
+// Linux has written it by itself: after 30 s (vm.dirty_expire_centisecs) and a few more.
+bool may_be_lost(const std::string& key, const struct ::stat& status) {
+  constexpr time_t kWrittenBySeconds = 120;
+  return !is_made_by_us(key) && status.st_ctim.tv_sec + kWrittenBySeconds > ::time(nullptr);
+}
 
 bool is_same(const struct ::stat& a, const struct ::stat& b) {
   return a.st_ino == b.st_ino && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
@@ -368,7 +376,8 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
   auto fd = TRY(open_file(key));
   const auto status = TRY(sys::fstat(fd));
   auto stored =
-      std::make_unique<FileReader>(std::move(fd), static_cast<std::uint64_t>(status.st_size));
+      std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, may_be_lost(key, status)},
+                                   static_cast<std::uint64_t>(status.st_size));
   if (view == View::Stored) return stored;
   return make_wire_view(std::move(stored), {}, wire_size);
 }

@@ -47,19 +47,23 @@ class MaildirMailbox final : public LoggedMailbox {
   struct Prepared {
     std::string stem;
     std::string name;   // with sizes, and with flags if it is to be in cur/
-    FileDescriptor fd;  // until it is durable
+    FileDescriptor fd;  // until it is durable; closed where it is so already
     WallTime date{};    // INTERNALDATE: the file's own time
+    bool is_link = false;
   };
   Result<std::vector<File>> list();
   Result<void> look();  // under the log's lock
   Result<void> apply_pending();
   Result<void> resolve_all();
   // append.cc
+  static std::string new_stem();
   Result<Prepared> write_prepared(MessageSource& message, const std::optional<WallTime>& date);
   Result<Prepared> prepare(MessageSource& message, const AppendOptions& options);
   Result<void> put(const Prepared& prepared, const Intent& intent);
   // append_all.cc
   using Batch = std::vector<Prepared>;
+  std::optional<Prepared> link_prepared(const MessageFile* file,
+                                        const std::optional<WallTime>& date);
   Result<void> prepare_all(std::span<const NewMessage> messages, Batch& batch);
   Result<void> put_all(const Batch& batch);
   Result<void> sync_stored(const Batch& batch);
