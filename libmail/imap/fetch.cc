@@ -94,13 +94,14 @@ Result<void> FetchJob::mark_seen() {
   }
   if (unseen.empty()) return {};
   hold_.reset();
-  const auto changes = TRY(selected_.mailbox().change([&](store::Snapshot snapshot) {
+  const auto changes = TRY(selected_.mailbox().change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
-    for (const auto& info : snapshot) {
-      if (!std::binary_search(unseen.begin(), unseen.end(), info.uid)) continue;
+    for (const store::Uid uid : unseen) {
+      const auto info = snapshot.find(uid);
+      if (!info) continue;
       store::Change wish;
-      wish.uid = info.uid;
-      wish.flags = info.flags;
+      wish.uid = uid;
+      wish.flags = info->flags;
       wish.flags->set(store::Flag::Seen);
       wishes.push_back(std::move(wish));
     }

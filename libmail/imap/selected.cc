@@ -77,6 +77,7 @@ void Selected::merge(const store::Changes& changes, bool tell) {
   for (const auto& uid : changes.vanished) {
     if (const auto position = find(uid)) messages_[*position].gone = true;
   }
+  if (messages_.empty()) messages_.reserve(changes.messages.size());
   for (const auto& info : changes.messages) {
     keywords_changed_ = learn_keywords(info.flags) || keywords_changed_;
     if (const auto position = find(info.uid)) {
@@ -100,19 +101,19 @@ Result<void> Selected::take_recent(std::size_t first_new) {
     }
     return {};
   }
-  const store::Uid first = begin->info.uid;
-  const store::Uid last = messages_.back().info.uid;
   std::vector<store::Uid> taken;
-  const auto changed = mailbox_->change([&](store::Snapshot snapshot) {
+  const auto changed = mailbox_->change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
     taken.clear();
-    for (const auto& info : snapshot) {
-      if (info.old || info.uid < first || info.uid > last) continue;
+    for (auto message = begin; message != messages_.end(); ++message) {
+      if (!is_new(*message)) continue;
+      const auto info = snapshot.find(message->info.uid);
+      if (!info || info->old) continue;
       store::Change wish;
-      wish.uid = info.uid;
+      wish.uid = info->uid;
       wish.mark_old = true;
       wishes.push_back(std::move(wish));
-      taken.push_back(info.uid);
+      taken.push_back(info->uid);
     }
     return wishes;
   });

@@ -60,7 +60,7 @@ Session::Reply Session::on(const Rename& rename) {
   std::vector<store::Uid> moved;
   for (const auto& info : everything.messages) moved.push_back(info.uid);
   TRY(store::append_copies(*inbox, everything.messages, *target));
-  TRY(inbox->change([&](store::Snapshot) {
+  TRY(inbox->change([&](const store::Snapshot&) {
     std::vector<store::Change> wishes;
     for (const auto uid : moved) {
       store::Change wish;

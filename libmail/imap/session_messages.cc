@@ -43,16 +43,16 @@ Result<void> Session::expunge(const std::optional<SequenceSet>& uids) {
   if (uids && selected_->count() > 0) {
     wanted = uids->resolve(selected_->messages().back().info.uid.value);
   }
-  const auto changes = TRY(selected_->mailbox().change([&](store::Snapshot snapshot) {
+  const auto changes = TRY(selected_->mailbox().change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
-    for (const auto& info : snapshot) {
-      if (!info.flags.has(store::Flag::Deleted)) continue;
-      if (uids && !contains(wanted, info.uid.value)) continue;
+    snapshot.for_each([&](const store::MessageInfo& info) {
+      if (!info.flags.has(store::Flag::Deleted)) return;
+      if (uids && !contains(wanted, info.uid.value)) return;
       store::Change wish;
       wish.uid = info.uid;
       wish.expunge = true;
       wishes.push_back(std::move(wish));
-    }
+    });
     return wishes;
   }));
   selected_->apply(changes, true);
@@ -101,20 +101,21 @@ Session::Reply Session::on(const Store& command) {
     if (!selected_->message(position).gone) uids.push_back(selected_->message(position).info.uid);
   }
   std::vector<store::Uid> modified;
-  const auto changes = TRY(selected_->mailbox().change([&](store::Snapshot snapshot) {
+  const auto changes = TRY(selected_->mailbox().change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
     modified.clear();
-    for (const auto& info : snapshot) {
-      if (!std::binary_search(uids.begin(), uids.end(), info.uid)) continue;
-      if (command.unchanged_since && info.modseq.value > *command.unchanged_since) {
-        modified.push_back(info.uid);
+    for (const store::Uid uid : uids) {
+      const auto info = snapshot.find(uid);
+      if (!info) continue;
+      if (command.unchanged_since && info->modseq.value > *command.unchanged_since) {
+        modified.push_back(uid);
         continue;
       }
       store::Change wish;
-      wish.uid = info.uid;
-      wish.flags = info.flags;
+      wish.uid = uid;
+      wish.flags = info->flags;
       apply_mode(*wish.flags, command);
-      if (*wish.flags != info.flags) wishes.push_back(std::move(wish));
+      if (*wish.flags != info->flags) wishes.push_back(std::move(wish));
     }
     return wishes;
   }));
@@ -172,12 +173,11 @@ Session::Reply Session::on(const Copy& command) {
   if (!command.move) return "OK " + *copyuid + "Copy completed";
   // RFC 6851 section 4.3: COPYUID in an untagged OK, before the EXPUNGEs.
   if (!copyuid->empty()) out_ += "* OK " + *copyuid + "Moved\r\n";
-  const auto changes = TRY(selected_->mailbox().change([&](store::Snapshot snapshot) {
+  const auto changes = TRY(selected_->mailbox().change([&](const store::Snapshot& /*snapshot*/) {
     std::vector<store::Change> wishes;
-    for (const auto& info : snapshot) {
-      if (!std::binary_search(copied.begin(), copied.end(), info.uid)) continue;
+    for (const store::Uid uid : copied) {
       store::Change wish;
-      wish.uid = info.uid;
+      wish.uid = uid;
       wish.expunge = true;
       wishes.push_back(std::move(wish));
     }

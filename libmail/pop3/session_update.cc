@@ -19,21 +19,20 @@ Result<void> Session::update(bool delete_too) {
     return fate_of(message) != Fate::Stays;
   });
   if (!any) return {};
-  const auto changed = mailbox_->change([&](store::Snapshot snapshot) {
+  const auto changed = mailbox_->change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> changes;
-    auto mine = messages_.begin();  // both ascend by UID
-    for (const auto& info : snapshot) {
-      while (mine != messages_.end() && mine->uid < info.uid) ++mine;
-      if (mine == messages_.end()) break;
-      const Fate fate = mine->uid == info.uid ? fate_of(*mine) : Fate::Stays;
+    for (const Message& message : messages_) {
+      const Fate fate = fate_of(message);
       if (fate == Fate::Stays) continue;
+      const auto info = snapshot.find(message.uid);
+      if (!info) continue;
       store::Change change;
-      change.uid = info.uid;
+      change.uid = message.uid;
       change.expunge = fate == Fate::Gone && settings_.expunges;
       if (!change.expunge) {
-        change.flags = info.flags;
+        change.flags = info->flags;
         if (fate == Fate::Gone) change.flags->set_keyword(settings_.deleted_flag);
-        if (mine->retrieved && !settings_.no_flag_updates) change.flags->set(store::Flag::Seen);
+        if (message.retrieved && !settings_.no_flag_updates) change.flags->set(store::Flag::Seen);
         change.mark_old = true;
       }
       changes.push_back(std::move(change));

@@ -134,19 +134,19 @@ Result<void> Folder::finish(const std::vector<std::size_t>& drop) {
   }
   // Only what differs from today's state is asked for, so that an unchanged mailbox is left
   // untouched; and only what was done here, so that other sessions' flags stay.
-  TRY(mailbox_->change([&](store::Snapshot snapshot) {
+  TRY(mailbox_->change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> changes;
-    for (const auto& info : snapshot) {
-      const auto found = entries.find(info.uid);
-      if (found == entries.end()) continue;
+    for (const auto& [uid, entry] : entries) {
+      const auto info = snapshot.find(uid);
+      if (!info) continue;
       store::Change change;
-      change.uid = info.uid;
-      change.expunge = expunged.contains(info.uid);
+      change.uid = uid;
+      change.expunge = expunged.contains(uid);
       if (!change.expunge) {
         change.mark_old = true;
-        change.flags = with_changes_of(*found->second, info.flags);
+        change.flags = with_changes_of(*entry, info->flags);
       }
-      if (change.expunge || !info.old || *change.flags != info.flags) {
+      if (change.expunge || !info->old || *change.flags != info->flags) {
         changes.push_back(std::move(change));
       }
     }

@@ -15,15 +15,34 @@ const Clock& system_clock() {
   return clock;
 }
 
+class TableSnapshot final : public Snapshot {
+ public:
+  TableSnapshot(const MessageTable& table, MessageInfo (*info_of)(const Entry&))
+      : table_(table), info_of_(info_of) {}
+  [[nodiscard]] std::optional<MessageInfo> find(Uid uid) const override {
+    const Entry* const entry = table_.find(uid);
+    if (entry == nullptr) return std::nullopt;
+    return info_of_(*entry);
+  }
+  void for_each(const std::function<void(const MessageInfo&)>& visit) const override {
+    for (const Entry& entry : table_) visit(info_of_(entry));
+  }
+
+ private:
+  const MessageTable& table_;
+  MessageInfo (*info_of_)(const Entry&);
+};
+
 }  // namespace
 
-LoggedMailbox::LoggedMailbox(std::string log_path, const Settings& settings)
+LoggedMailbox::LoggedMailbox(std::string log_path, const std::string& index_path,
+                             const Settings& settings)
     : settings_(settings),
       clock_(settings.clock != nullptr ? *settings.clock : system_clock()),
-      log_(std::move(log_path), clock_, StateLogOptions{.lock_timeout = settings.lock_timeout}) {}
+      log_(std::move(log_path), clock_, StateLogOptions{.lock_timeout = settings.lock_timeout, .index_path = index_path}) {}
 
 MessageInfo LoggedMailbox::info_of(const Entry& entry) {
-  return {entry.uid, entry.modseq, entry.flags, entry.old, entry.size, entry.date};
+  return {entry.uid, entry.modseq, entry.flags, entry.old != 0, entry.size, entry.date};
 }
 
 Flags LoggedMailbox::flags_of(const Entry& /*entry*/, const Item& item) const { return item.flags; }
@@ -35,11 +54,13 @@ Result<MailboxStatus> LoggedMailbox::status() {
 
 Result<Changes> LoggedMailbox::since(ModSeq after) {
   TRY(refresh());
+  save_index();
   Changes changes;
   changes.upto = state().last;
   changes.complete = after.value == 0 || after < state().forgotten;
   if (!changes.complete && state().last <= after) return changes;  // nothing since
-  for (const auto& [uid, entry] : state().messages) {
+  if (changes.complete) changes.messages.reserve(state().messages.size());
+  for (const Entry& entry : state().messages) {
     if (changes.complete || entry.modseq > after) changes.messages.push_back(info_of(entry));
   }
   if (changes.complete) return changes;
@@ -56,28 +77,27 @@ Result<Changes> LoggedMailbox::change(const Edit& edit) {
   bool flags_changed = false;
   {
     const auto guard = TRY(log_.lock());
-    std::vector<MessageInfo> snapshot;
-    snapshot.reserve(state().messages.size());
-    for (const auto& [uid, entry] : state().messages) snapshot.push_back(info_of(entry));
     Ops ops;
     const ModSeq modseq = log_.next_modseq(ops);
     bool any = false;
-    for (const Change& wish : edit(snapshot)) {
-      const auto found = state().messages.find(wish.uid);
-      if (found == state().messages.end()) continue;
+    const auto wishes = edit(TableSnapshot{state().messages, info_of});
+    before_change(wishes);
+    for (const Change& wish : wishes) {
+      const Entry* const found = state().messages.find(wish.uid);
+      if (found == nullptr) continue;
       if (wish.expunge) {
         ops.expunge(wish.uid, modseq);
         changes.vanished.push_back(wish.uid);
         any = true;
         continue;
       }
-      MessageInfo info = info_of(found->second);
+      MessageInfo info = info_of(*found);
       if (wish.flags) info.flags = *wish.flags;
       if (wish.mark_old) info.old = true;
-      if (info == info_of(found->second)) continue;
+      if (info == info_of(*found)) continue;
       info.modseq = modseq;
       ops.flags(wish.uid, modseq, info.flags, info.old);
-      changes.messages.push_back(std::move(info));
+      changes.messages.push_back(info);
       any = flags_changed = true;
     }
     if (any) TRY(log_.write(ops, true));
@@ -110,73 +130,22 @@ void LoggedMailbox::choose_identity(Ops& ops, UidValidity wished) const {
   ops.uid_validity(wished);
 }
 
-Result<void> LoggedMailbox::add(Item& item, Ops& ops, ModSeq modseq, Uid& next) {
-  if (next.value == UINT32_MAX) return fail(Errc::TooMany, "Mailbox has run out of UIDs");
-  ops.message({next, modseq, item.key, item.date, item.size, item.flags, item.old, false});
-  if (item.wished != nullptr && (*item.wished != item.flags || item.old)) {
-    ops.flags(next, modseq, *item.wished, false);
+Result<void> LoggedMailbox::catch_up() {
+  TRY(log_.catch_up());
+  if (log_.index() && log_.index() != restored_) {
+    restored_ = log_.index();
+    restore();
   }
-  item.uid = next;
-  ++next.value;
   return {};
 }
 
-Result<void> LoggedMailbox::add_new(const std::vector<Item*>& items) {
-  Ops ops;
-  const ModSeq modseq = log_.next_modseq(ops);
-  Uid next = state().uid_next;
-  for (Item* item : items) TRY(add(*item, ops, modseq, next));
-  TRY(log_.write(ops, true));
-  return log_.sync();
-}
-
-Result<void> LoggedMailbox::reconcile(std::vector<Item*>& items, bool trust_hints) {
-  // Known UIDs by key, ascending: of equal messages the first in the mailbox is the first known.
-  struct Known {
-    std::vector<Uid> uids;
-    std::size_t taken = 0;
-  };
-  std::unordered_map<std::string_view, Known> known;
-  known.reserve(state().messages.size() + state().doomed.size());
-  for (const auto& [uid, entry] : state().messages) known[entry.key].uids.push_back(uid);
-  for (const auto& [uid, entry] : state().doomed) {
-    auto& uids = known[entry.key].uids;
-    uids.insert(std::upper_bound(uids.begin(), uids.end(), uid), uid);
-  }
-  Ops ops;
-  const ModSeq modseq = log_.next_modseq(ops);
-  bool any = false;
-  Uid next = state().uid_next;
-  for (Item* item : items) {
-    const auto found = known.find(item->key);
-    if (found != known.end() && found->second.taken < found->second.uids.size()) {
-      item->uid = found->second.uids.at(found->second.taken++);
-      const auto at = state().messages.find(item->uid);
-      if (at == state().messages.end()) continue;  // doomed
-      const Entry& entry = at->second;
-      const Flags flags = flags_of(entry, *item);
-      const bool same = flags == entry.flags && item->old == entry.old;
-      if (same && entry.pending) {  // taken over, but the log did not get to say so
-        ops.stored(entry.uid, entry.modseq, flags, entry.old);
-        any = true;
-      } else if (!same && !entry.pending) {
-        ops.stored(entry.uid, modseq, flags, item->old);
-        any = true;
-      }
-      continue;
-    }
-    if (trust_hints && item->uid_hint >= next.value) next = {item->uid_hint};
-    TRY(add(*item, ops, modseq, next));
-    any = true;
-  }
-  for (const auto& [key, messages] : known) {
-    for (std::size_t i = messages.taken; i < messages.uids.size(); ++i) {
-      ops.gone(messages.uids.at(i), modseq);
-      any = true;
-    }
-  }
-  if (any) TRY(log_.write(ops, true));
-  return log_.sync();
+void LoggedMailbox::save_index() {
+  if (log_.is_damaged() || (!is_index_stale_ && !log_.is_index_behind())) return;
+  is_index_stale_ = false;
+  const auto saved = log_.save_index([this](IndexWriter& writer) { put_format(writer); });
+  if (!saved) return;
+  restored_ = log_.index();
+  restore();
 }
 
 }  // namespace mail::store

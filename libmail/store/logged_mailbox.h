@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libmail/store/mailbox.h"
@@ -16,7 +17,8 @@ namespace mail::store {
 
 // A message as it lies in the format.
 struct Item {
-  std::string key;
+  std::uint64_t fingerprint = 0;  // what it is known by,
+  std::string_view name;          // or its name, where it has one
   Flags flags;
   bool old = false;
   WallTime date{};
@@ -30,7 +32,8 @@ struct Item {
 
 class LoggedMailbox : public Mailbox {
  public:
-  LoggedMailbox(std::string log_path, const Settings& settings);
+  // `index_path`: empty: no index.
+  LoggedMailbox(std::string log_path, const std::string& index_path, const Settings& settings);
 
   Result<MailboxStatus> status() override;
   Result<Changes> since(ModSeq after) override;
@@ -47,12 +50,25 @@ class LoggedMailbox : public Mailbox {
   // Flags of a message whose entry is known: where the format cannot hold all of them.
   virtual Flags flags_of(const Entry& entry, const Item& item) const;
 
+  // Before acknowledged flags are written for these: the last moment in which state() has those
+  // that the format has.
+  virtual void before_change(const std::vector<Change>& /*wishes*/) {}
+  // The format's own part of the index; with what restore() is called next.
+  virtual void put_format(IndexWriter& writer) = 0;
+  virtual void restore() = 0;
+
   // Under the log's lock: finds the items' UIDs, gives new ones, notes what is gone or altered.
   // `trust_hints`: a new message takes the format's own UID where it is above all before it.
-  Result<void> reconcile(std::vector<Item*>& items, bool trust_hints);
+  Result<void> reconcile(const std::vector<Item*>& items, bool trust_hints);
+  // The same where all but these lies there as it did; the first is the known `uid`.
+  Result<void> reconcile_tail(Uid uid, const std::vector<Item*>& items);
   // Under the log's lock: gives UIDs to items of which it is known that they are new, and that
   // nothing else has changed.
   Result<void> add_new(const std::vector<Item*>& items);
+  // What others have written, and what an index says of the format where one was read.
+  Result<void> catch_up();
+  // Writes the index where it would save the next opener enough.
+  void save_index();
   // Chooses UIDVALIDITY when there is none yet.
   void choose_identity(Ops& ops, UidValidity wished) const;
 
@@ -63,11 +79,17 @@ class LoggedMailbox : public Mailbox {
   const Settings settings_;
   const Clock& clock_;
   StateLog log_;
+  bool is_index_stale_ = false;  // the format's own part of it would cost the next opener much
 
  private:
   static Result<void> add(Item& item, Ops& ops, ModSeq modseq, Uid& next);
+  // `ops`, if `any`, has something already.
+  Result<void> reconcile_behind(Uid after, std::span<Item* const> items, Ops& ops, ModSeq modseq,
+                                bool any, bool trust_hints = false);
+  bool compare(const Entry& entry, const Item& item, ModSeq modseq, Ops& ops) const;
 
   FileDescriptor session_lock_;
+  std::shared_ptr<const Index> restored_;
 };
 
 // A Mailbox that shares its implementation with the readers it has given out, and with other

@@ -123,10 +123,15 @@ struct FormerIds {
   std::string pop3_uidl;  // dovecot-uidlist's P: the unique-id that POP3 clients were told
 };
 
-// Today's messages, ascending uid, as seen under the lock.
-using Snapshot = std::span<const MessageInfo>;
+// Today's messages as seen under the lock. Asking for one costs no more in a large mailbox.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  [[nodiscard]] virtual std::optional<MessageInfo> find(Uid uid) const = 0;
+  virtual void for_each(const std::function<void(const MessageInfo&)>& visit) const = 0;  // by uid
+};
 // Pure: looks at the snapshot and says what to change. May be called again.
-using Edit = std::function<std::vector<Change>(Snapshot)>;
+using Edit = std::function<std::vector<Change>(const Snapshot&)>;
 
 class Mailbox {
  public:

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kKeepOnceSeconds = 3600;  // ids of deliveries nobody tries again
 constexpr std::size_t kMaxVanished = 10'000;      // tombstones kept over a compaction
+constexpr std::uint64_t kMaxSize = 1ULL << 56U;   // octets of a message: an Entry's field
 
 struct Letter {
   char letter;
@@ -71,7 +72,7 @@ class Words {
       flags.set(flag, letters.find(letter) != std::string_view::npos);
     }
     old = letters.find('O') != std::string_view::npos;
-    flags.keywords.clear();
+    flags.keywords = {};
     while (!at_end()) flags.set_keyword(text());
   }
 
@@ -80,18 +81,32 @@ class Words {
   bool ok_ = true;
 };
 
+// A number is a fingerprint, anything else a name; both ways the same word.
+std::optional<Key> key_of(State& state, const std::string& word) {
+  const auto number = ascii::to_number<std::uint64_t>(word);
+  if (number && std::to_string(*number) == word) return Key{*number, false};
+  if (word.size() > Names::kMaxName) return std::nullopt;
+  return Key{state.names.add(word), true};
+}
+
 bool apply_message(State& state, Words& in) {
   Entry entry;
   entry.uid = in.uid();
   entry.modseq = in.modseq();
   entry.date = WallTime{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
-  entry.size = in.number();
-  entry.key = in.text();
-  in.flags(entry.flags, entry.old);
-  if (!in.ok()) return false;
+  const std::uint64_t size = in.number();
+  const std::string word = in.text();
+  bool old = false;
+  in.flags(entry.flags, old);
+  if (!in.ok() || size >= kMaxSize) return false;
+  const auto key = key_of(state, word);
+  if (!key) return false;
+  entry.size = size & (kMaxSize - 1);
+  entry.old = old ? 1 : 0;
+  entry.set_key(*key);
   state.last = std::max(state.last, entry.modseq);
   state.uid_next = std::max(state.uid_next, Uid{entry.uid.value + 1});
-  state.messages[entry.uid] = std::move(entry);
+  state.messages.put(entry);
   return true;
 }
 
@@ -103,12 +118,14 @@ bool apply_flags(State& state, Words& in, bool pending) {
   in.flags(flags, old);
   if (!in.ok()) return false;
   state.last = std::max(state.last, modseq);
-  const auto found = state.messages.find(uid);
-  if (found == state.messages.end()) return true;
-  found->second.modseq = modseq;
-  found->second.flags = std::move(flags);
-  found->second.old = old;
-  found->second.pending = pending;
+  const Entry* const found = state.messages.find(uid);
+  if (found == nullptr) return true;
+  Entry entry = *found;
+  entry.modseq = modseq;
+  entry.flags = flags;
+  entry.old = old ? 1 : 0;
+  entry.pending = pending ? 1 : 0;
+  state.messages.put(entry);
   return true;
 }
 
@@ -117,12 +134,11 @@ bool apply_removal(State& state, Words& in, bool really) {
   const ModSeq modseq = in.modseq();
   if (!in.ok()) return false;
   state.last = std::max(state.last, modseq);
-  auto found = state.messages.extract(uid);
-  if (!found.empty()) {
-    state.vanished.emplace_back(modseq, uid);
-    if (!really) state.doomed.insert(std::move(found));
+  if (const auto taken = state.messages.take(uid)) {
+    state.vanished.push_back({modseq, uid});
+    if (!really) state.doomed.put(*taken);
   }
-  if (really) state.doomed.erase(uid);
+  if (really) static_cast<void>(state.doomed.take(uid));
   return true;
 }
 
@@ -173,7 +189,7 @@ bool apply_one(State& state, std::string_view op) {
     state.last = std::max(state.last, in.modseq());
   } else if (verb == "vanished") {
     const Uid uid = in.uid();
-    state.vanished.emplace_back(in.modseq(), uid);
+    state.vanished.push_back({in.modseq(), uid});
   } else if (verb == "forgotten") {
     state.forgotten = in.modseq();
   } else if (verb == "uidnext") {
@@ -278,14 +294,14 @@ void Ops::forgotten(ModSeq value) {
   begin("forgotten");
   number(value.value);
 }
-void Ops::message(const Entry& entry) {
+void Ops::message(const Entry& entry, std::string_view key_word) {
   begin("uid");
   number(entry.uid.value);
   number(entry.modseq.value);
   number(static_cast<std::uint64_t>(entry.date.time_since_epoch().count()));
   number(entry.size);
-  word(entry.key);
-  flag_words(entry.flags, entry.old);
+  word(key_word);
+  flag_words(entry.flags, entry.old != 0);
 }
 void Ops::flags(Uid uid, ModSeq modseq, const Flags& flags, bool old) {
   begin("flags");
@@ -344,67 +360,105 @@ void Ops::rewrite(const Rewrite& rewrite) {
 }
 void Ops::rewritten() { begin("rewritten"); }
 
-std::vector<std::string> to_lines(const State& state, std::uint64_t now_seconds,
-                                  std::uint64_t keep_ids_seconds) {
-  std::vector<std::string> lines;
-  Ops ops;
-  const auto flush = [&] {
-    lines.push_back(ops.line());
-    ops.clear();
-  };
-  ops.header();
+Result<std::string> State::word_of(const Key& key) const {
+  if (!key.is_name) return std::to_string(key.value);
+  return names.get(key.value);
+}
+
+namespace {
+
+void put_identity(const State& state, Ops& ops) {
   if (state.uid_validity.value != 0) ops.uid_validity(state.uid_validity);
   ops.uid_next(state.uid_next);
   ops.mailbox_id(state.mailbox_id);
   ops.boot(state.boot);
   ops.floor(state.floor);
   ops.last(state.last);
-  std::vector<std::pair<ModSeq, Uid>> vanished;
+}
+
+void put_intents(const State& state, const std::function<void(Ops& ops)>& put) {
+  Ops ops;
+  for (const auto& [id, intent] : state.intents) {
+    ops.intent(intent);
+    put(ops);
+  }
+  if (state.rewrite) {
+    ops.rewrite(*state.rewrite);
+    put(ops);
+  }
+}
+
+}  // namespace
+
+void put_lines(const State& state, std::uint64_t now_seconds, std::uint64_t keep_ids_seconds,
+               const std::function<void(const std::string& line)>& put) {
+  Ops ops;
+  const auto flush = [&](Ops& line) {
+    put(line.line());
+    line.clear();
+  };
+  const auto word_of = [&](const Entry& entry) {
+    const Key key = entry.key();
+    return key.is_name ? std::string(state.names.view(key.value)) : std::to_string(key.value);
+  };
+  std::vector<Vanished> vanished;
   std::map<Uid, ModSeq> doomed;
-  for (const auto& [uid, entry] : state.doomed) doomed[uid] = entry.modseq;
-  for (const auto& [modseq, uid] : state.vanished) {
-    if (const auto found = doomed.find(uid); found != doomed.end()) {
-      found->second = modseq;
+  for (const Entry& entry : state.doomed) doomed[entry.uid] = entry.modseq;
+  for (const Vanished& one : state.vanished) {
+    if (const auto found = doomed.find(one.uid); found != doomed.end()) {
+      found->second = one.modseq;
     } else {
-      vanished.emplace_back(modseq, uid);
+      vanished.push_back(one);
     }
   }
   std::sort(vanished.begin(), vanished.end());
   ModSeq forgotten = state.forgotten;
   if (vanished.size() > kMaxVanished) {
     const auto first = vanished.end() - static_cast<std::ptrdiff_t>(kMaxVanished);
-    forgotten = std::max(forgotten, std::prev(first)->first);
+    forgotten = std::max(forgotten, std::prev(first)->modseq);
     vanished.erase(vanished.begin(), first);
   }
+  ops.header();
+  put_identity(state, ops);
   ops.forgotten(forgotten);
-  flush();
-  for (const auto& [uid, entry] : state.messages) {
-    ops.message(entry);
-    if (entry.pending) ops.flags(uid, entry.modseq, entry.flags, entry.old);
-    flush();
+  flush(ops);
+  for (const Entry& entry : state.messages) {
+    ops.message(entry, word_of(entry));
+    if (entry.pending != 0) ops.flags(entry.uid, entry.modseq, entry.flags, entry.old != 0);
+    flush(ops);
   }
-  for (const auto& [uid, modseq] : doomed) {  // as messages, so that they are found again
-    ops.message(state.doomed.at(uid));
-    ops.expunge(uid, modseq);
-    flush();
+  for (const Entry& entry : state.doomed) {  // as messages, so that they are found again
+    ops.message(entry, word_of(entry));
+    ops.expunge(entry.uid, doomed.at(entry.uid));
+    flush(ops);
   }
   for (const auto& [modseq, uid] : vanished) {
-    lines.push_back("vanished " + std::to_string(uid.value) + " " + std::to_string(modseq.value));
+    put("vanished " + std::to_string(uid.value) + " " + std::to_string(modseq.value));
   }
   for (const auto& [id, done] : state.done) {
     const auto keep = done.may_be_retried ? keep_ids_seconds : kKeepOnceSeconds;
     if (done.seconds + keep < now_seconds) continue;
     ops.done(id, done);
-    flush();
+    flush(ops);
   }
-  for (const auto& [id, intent] : state.intents) {
-    ops.intent(intent);
-    flush();
+  put_intents(state, flush);
+}
+
+std::vector<std::string> State::other_lines() const {
+  std::vector<std::string> lines;
+  const auto put = [&](Ops& line) {
+    lines.push_back(line.line());
+    line.clear();
+  };
+  Ops ops;
+  put_identity(*this, ops);
+  ops.forgotten(forgotten);
+  put(ops);
+  for (const auto& [id, one] : done) {
+    ops.done(id, one);
+    put(ops);
   }
-  if (state.rewrite) {
-    ops.rewrite(*state.rewrite);
-    flush();
-  }
+  put_intents(*this, put);
   return lines;
 }
 

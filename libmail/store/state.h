@@ -4,27 +4,41 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "libmail/base/result.h"
+#include "libmail/store/index.h"
+#include "libmail/store/message_table.h"
 #include "libmail/store/types.h"
 
 namespace mail::store {
 
-// A message known under its UID.
-struct Entry {
-  Uid uid;
-  ModSeq modseq;
-  std::string key;  // by which the format finds it again: fingerprint (mbox), file name (Maildir)
-  WallTime date{};
-  std::uint64_t size = 0;  // MessageInfo::size
-  Flags flags;
-  bool old = false;
-  bool pending = false;  // flags and old are acknowledged, but not yet in the format's own place
+// Names by which a format knows its messages (Maildir's files), one behind the other. Those that an
+// index has stay there until they are asked for.
+class Names {
+ public:
+  Names() = default;
+  explicit Names(std::shared_ptr<const Index> index);
+
+  // Returns where it stands. No longer than kMaxName.
+  std::uint64_t add(std::string_view name);
+  [[nodiscard]] Result<std::string> get(std::uint64_t at) const;  // Corrupt: the index is damaged
+  Result<void> load();  // all into memory; Corrupt. Costs nothing a second time.
+  // After load(); valid until the next add().
+  [[nodiscard]] std::string_view view(std::uint64_t at) const;
+
+  static constexpr std::size_t kMaxName = 4096;
+
+ private:
+  std::shared_ptr<const Index> index_;  // holds the first `base_` octets, unless null
+  std::uint64_t base_ = 0;
+  std::string own_;
 };
 
 // An append that began (DESIGN.md section 4.5).
@@ -54,6 +68,12 @@ struct Done {
   bool may_be_retried = false;
 };
 
+struct Vanished {
+  ModSeq modseq;
+  Uid uid;
+  auto operator<=>(const Vanished&) const = default;
+};
+
 struct State {
   UidValidity uid_validity;  // 0: not chosen yet
   Uid uid_next{1};
@@ -62,9 +82,10 @@ struct State {
   ModSeq forgotten;  // vanished messages up to here are not remembered
   std::string mailbox_id;
   std::string boot;  // boot id in which the last lines were written
-  std::map<Uid, Entry> messages;
-  std::map<Uid, Entry> doomed;  // expunged, still lying in the mailbox
-  std::vector<std::pair<ModSeq, Uid>> vanished;
+  MessageTable messages;
+  MessageTable doomed;  // expunged, still lying in the mailbox
+  Names names;          // of both
+  std::vector<Vanished> vanished;
   std::map<std::string, Intent> intents;
   std::map<std::string, Done> done;
   std::optional<Rewrite> rewrite;
@@ -72,6 +93,11 @@ struct State {
   // One line's operations. Unknown ones are passed over (written by a later version); false if a
   // known one cannot be read.
   bool apply(std::string_view line);
+
+  // The word for a key in the log; Corrupt as Names::get().
+  [[nodiscard]] Result<std::string> word_of(const Key& key) const;
+  // What of it does not lie in tables, as one line of operations a piece.
+  [[nodiscard]] std::vector<std::string> other_lines() const;
 };
 
 // Operations of one line: they hold together or not at all.
@@ -89,7 +115,7 @@ class Ops {
   void floor(ModSeq value);
   void last(ModSeq value);
   void forgotten(ModSeq value);
-  void message(const Entry& entry);                                   // uid
+  void message(const Entry& entry, std::string_view key_word);        // uid
   void flags(Uid uid, ModSeq modseq, const Flags& flags, bool old);   // acknowledged
   void stored(Uid uid, ModSeq modseq, const Flags& flags, bool old);  // as the format has it
   void expunge(Uid uid, ModSeq modseq);                               // acknowledged
@@ -108,8 +134,13 @@ class Ops {
   std::string line_;
 };
 
-// All of `state` as lines; what is too old to be asked for is left out.
-std::vector<std::string> to_lines(const State& state, std::uint64_t now_seconds,
-                                  std::uint64_t keep_ids_seconds);
+// All of `state`, whose names are loaded, as lines; what is too old to be asked for is left out.
+void put_lines(const State& state, std::uint64_t now_seconds, std::uint64_t keep_ids_seconds,
+               const std::function<void(const std::string& line)>& put);
+
+// From an index: everything; Corrupt. Into one: the sections of it, in `header`; names must be
+// loaded.
+Result<State> read_state(const std::shared_ptr<const Index>& index);
+void write_state(const State& state, IndexWriter& writer, IndexHeader& header);
 
 }  // namespace mail::store

@@ -31,6 +31,8 @@ constexpr std::size_t kSumDigits = 8;
 constexpr std::size_t kFirstRead = 8UL * 1024;
 constexpr std::size_t kChunk = 256UL * 1024;
 constexpr std::size_t kMaxLine = 256UL << 20U;  // octets; a change of a million messages is 60 MB
+constexpr std::uint64_t kTail = 64;        // octets of the log by which an index knows it again
+constexpr std::uint64_t kWorthwhile = 16UL * 1024;  // octets of a log that are replayed as fast
 constexpr std::uint64_t kFloorAhead = 3'600'000'000;  // microseconds: an hour
 
 std::string checksum(std::string_view text) {
@@ -93,6 +95,7 @@ void StateLog::forget() {
   state_ = State{};
   offset_ = 0;
   size_when_compacted_ = 0;
+  index_.reset();
   is_damaged_ = false;
   ++generation_;
 }
@@ -166,7 +169,94 @@ Result<void> StateLog::catch_up() {
   return replay();
 }
 
+// Who made an index had made the log durable up to there first. Another boot may have lost some of
+// that all the same: then the log is shorter, or other octets stand there.
+Result<LogPosition> StateLog::position() const {
+  const auto status = TRY(sys::fstat(fd_));
+  LogPosition now{status.st_dev, status.st_ino, offset_, 0};
+  const std::uint64_t begin = offset_ - std::min(offset_, kTail);
+  now.tail_hash = hash_of(TRY(sys::pread_all(fd_, begin, static_cast<std::size_t>(offset_ - begin))));
+  return now;
+}
+
+void StateLog::take_index(std::shared_ptr<const Index> index) {
+  auto state = read_state(index);
+  if (!state) return;
+  state_ = *std::move(state);
+  index_ = std::move(index);
+  ++generation_;
+}
+
+// Instead of replaying the log from its beginning.
+void StateLog::begin_with_index() {
+  if (offset_ > 0 || options_.index_path.empty() || is_index_distrusted_) return;
+  auto index = Index::open(options_.index_path);
+  if (!index) return;
+  const LogPosition& covered = index->header().log;
+  offset_ = covered.offset;
+  const auto now = position();
+  offset_ = 0;
+  const bool is_same = now && now->device == covered.device && now->inode == covered.inode &&
+                       now->tail_hash == covered.tail_hash;
+  if (!is_same) return;
+  const auto status = sys::fstat(fd_);
+  if (!status || static_cast<std::uint64_t>(status->st_size) < covered.offset) return;
+  take_index(std::move(index));
+  if (index_) offset_ = covered.offset;
+}
+
+Result<void> StateLog::distrust_index() {
+  is_index_distrusted_ = true;
+  log::warning("index " + log::escape(options_.index_path) + " is damaged; it will be made anew");
+  forget();
+  if (!fd_.is_open()) return {};
+  return replay();
+}
+
+Result<void> StateLog::load_names() {
+  if (state_.names.load()) return {};
+  return distrust_index();
+}
+
+Result<std::string> StateLog::word_of(Uid uid) {
+  for (bool again = false;; again = true) {
+    const Entry* const entry = state_.messages.find(uid);
+    if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
+    auto word = state_.word_of(entry->key());
+    if (word || again) return word;
+    TRY(distrust_index());
+  }
+}
+
+bool StateLog::is_index_behind() const {
+  if (options_.index_path.empty()) return false;
+  const std::uint64_t covered = index_ ? index_->header().log.offset : 0;
+  const std::uint64_t octets = index_ ? index_->header().octets : 0;
+  return offset_ - std::min(offset_, covered) > kWorthwhile + octets / 16;
+}
+
+Result<void> StateLog::save_index(const std::function<void(IndexWriter& writer)>& put_format) {
+  if (options_.index_path.empty() || !fd_.is_open()) return {};
+  TRY(load_names());
+  TRY(sync());
+  IndexHeader header;
+  header.log = TRY(position());
+  IndexWriter writer{options_.index_path};
+  write_state(state_, writer, header);
+  put_format(writer);
+  header.format = writer.end_section();
+  TRY(writer.finish(header));
+  is_index_distrusted_ = false;
+  auto index = Index::open(options_.index_path);
+  if (index && index->header().log.offset == header.log.offset &&
+      index->header().log.inode == header.log.inode) {
+    take_index(std::move(index));
+  }
+  return {};
+}
+
 Result<void> StateLog::replay() {
+  begin_with_index();
   std::string buffer;
   std::uint64_t read_upto = offset_;
   for (;;) {
@@ -208,6 +298,13 @@ void StateLog::skip_lost_uids(std::size_t octets) {
   state_.uid_next.value += std::min(most, room);
 }
 
+// Roughly, in octets. Not asked of the last compaction alone: that may be another process's.
+std::uint64_t StateLog::size_if_compacted() const {
+  constexpr std::uint64_t kLine = 100;
+  const std::size_t lines = state_.messages.size() + state_.doomed.size() + state_.done.size();
+  return std::max(size_when_compacted_, lines * kLine);
+}
+
 Result<void> StateLog::write(const Ops& ops, bool durable) {
   if (ops.empty()) return {};
   const std::string line = framed(ops.line());
@@ -221,7 +318,7 @@ Result<void> StateLog::write(const Ops& ops, bool durable) {
   offset_ += line.size();
   ++generation_;
   state_.apply(ops.line());
-  if (offset_ > options_.compact_above && offset_ > 3 * size_when_compacted_) {
+  if (offset_ > options_.compact_above && offset_ > 3 * size_if_compacted()) {
     // The line stands; a compaction that fails is tried again with the next one.
     if (auto compacted = compact(); !compacted) {
       log::warning("state log " + log::escape(path_) + ": " + compacted.error().log_text);
@@ -239,6 +336,7 @@ Result<void> StateLog::sync() {
 }
 
 Result<void> StateLog::compact() {
+  TRY(load_names());
   const std::string temporary = path_ + ".new";
   auto fresh = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   TRY(sys::lock(fresh, sys::Lock::Exclusive, options_.lock_timeout, temporary));
@@ -252,11 +350,13 @@ Result<void> StateLog::compact() {
     text.clear();
     return {};
   };
-  for (const auto& line :
-       to_lines(state_, static_cast<std::uint64_t>(now), static_cast<std::uint64_t>(keep))) {
-    text += framed(line);
-    if (text.size() > kChunk) TRY(flush());
-  }
+  Result<void> flushed;
+  put_lines(state_, static_cast<std::uint64_t>(now), static_cast<std::uint64_t>(keep),
+            [&](const std::string& line) {
+              text += framed(line);
+              if (text.size() > kChunk && flushed) flushed = flush();
+            });
+  TRY(std::move(flushed));
   TRY(flush());
   TRY(sys::fsync(fresh, temporary));
   if (is_damaged_) {  // what could not be read is kept for a person to look at
@@ -267,6 +367,7 @@ Result<void> StateLog::compact() {
   // From here on the old file has no name: go on with the new one whatever happens.
   fd_ = std::move(fresh);
   offset_ = size_when_compacted_ = size;
+  index_.reset();  // of the old one
   is_damaged_ = false;
   ++generation_;
   return sys::fsync_directory(parent_directory(path_));

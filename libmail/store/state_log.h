@@ -7,6 +7,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "libmail/base/clock.h"
@@ -25,6 +27,7 @@ struct StateLogOptions {
   // `done` lines of queued deliveries are kept so long: maximal_queue_lifetime and a day.
   std::chrono::hours keep_ids{6 * 24};
   std::uint64_t compact_above = 256UL * 1024;  // octets
+  std::string index_path;  // index.h: saves replaying what it covers; empty: there is none
 };
 
 class StateLog {
@@ -56,6 +59,22 @@ class StateLog {
   Result<void> write(const Ops& ops, bool durable);
   // What others wrote is visible but perhaps not durable; concluding from it needs this first.
   Result<void> sync();
+  // State::names in memory, so that none is missing afterwards. An index that turns out damaged is
+  // done without from here on, and the log replayed from its beginning: entries found before are
+  // others' by then.
+  Result<void> load_names();
+  Result<std::string> word_of(Uid uid);  // State::word_of(); NotFound
+
+  // The index that state() came from; null: none did, or it has been read anew since.
+  [[nodiscard]] const std::shared_ptr<const Index>& index() const { return index_; }
+  // Whether replaying what the index does not cover costs more than a small part of reading it.
+  [[nodiscard]] bool is_index_behind() const;
+  // Writes it anew, and goes on with it as if the log were opened now. `put_format` appends the
+  // Section of its own. What is in it is durable in the log. A failure is of no consequence.
+  Result<void> save_index(const std::function<void(IndexWriter& writer)>& put_format);
+  // Not to be believed any more: state() comes from the log alone.
+  Result<void> distrust_index();
+
   // Next MODSEQ, for the line that `ops` becomes (RFC 7162); under the lock.
   ModSeq next_modseq(Ops& ops);
 
@@ -72,7 +91,11 @@ class StateLog {
   Result<bool> is_current();  // whether the name still leads to our descriptor
   Result<void> begin_log();   // first lines of a new file
   Result<void> replay();
+  void begin_with_index();
+  Result<LogPosition> position() const;
+  void take_index(std::shared_ptr<const Index> index);
   void skip_lost_uids(std::size_t octets);
+  [[nodiscard]] std::uint64_t size_if_compacted() const;
   Result<void> compact();
   void forget();
 
@@ -84,6 +107,8 @@ class StateLog {
   std::uint64_t offset_ = 0;  // replayed so far
   std::uint64_t generation_ = 0;
   std::uint64_t size_when_compacted_ = 0;
+  std::shared_ptr<const Index> index_;
+  bool is_index_distrusted_ = false;
   int depth_ = 0;
   bool needs_sync_ = false;
   bool is_damaged_ = false;

@@ -60,16 +60,9 @@ Result<void> change_subscription(const std::string& path, char separator, const 
 Result<void> move_messages(Mailbox& from, Mailbox& to) {
   const Changes all = TRY(from.since(ModSeq{0}));
   std::vector<Uid> moved;
-  for (const MessageInfo& info : all.messages) {
-    auto reader = TRY(from.open(info.uid, View::Wire));
-    ReaderSource source{*reader};
-    AppendOptions options;
-    options.flags = info.flags;
-    options.internal_date = info.internal_date;
-    TRY(to.append(source, options));
-    moved.push_back(info.uid);
-  }
-  TRY(from.change([&](Snapshot) {
+  for (const MessageInfo& info : all.messages) moved.push_back(info.uid);
+  TRY(append_copies(from, all.messages, to));
+  TRY(from.change([&](const Snapshot&) {
     std::vector<Change> changes;
     for (const Uid uid : moved) changes.push_back({uid, std::nullopt, false, true});
     return changes;

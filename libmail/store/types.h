@@ -4,9 +4,10 @@
 #include <compare>
 #include <cstdint>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "libmail/base/clock.h"
+#include "libmail/store/keyword_set.h"
 
 namespace mail::store {
 
@@ -26,14 +27,16 @@ using ModSeq = Number<struct ModSeqTag, std::uint64_t>;  // RFC 7162 section 3.1
 enum class Flag : std::uint8_t { Seen = 1, Answered = 2, Flagged = 4, Deleted = 8, Draft = 16 };
 
 struct Flags {
-  std::uint8_t system = 0;            // bits of Flag
-  std::vector<std::string> keywords;  // sorted, unique without regard to ASCII case
+  std::uint8_t system = 0;  // bits of Flag
+  KeywordSet keywords;
 
   [[nodiscard]] bool has(Flag flag) const {
     return (system & static_cast<std::uint8_t>(flag)) != 0;
   }
   void set(Flag flag, bool on = true);
-  [[nodiscard]] bool has_keyword(std::string_view keyword) const;
+  [[nodiscard]] bool has_keyword(std::string_view keyword) const {
+    return keywords.contains(keyword);
+  }
   void set_keyword(std::string_view keyword, bool on = true);
   bool operator==(const Flags&) const = default;
 };

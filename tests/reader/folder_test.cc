@@ -23,9 +23,9 @@ TEST(Folder, LeavesOtherSessionsFlags) {
   folder.at(2).flags_changed = true;
 
   const auto other = store.open("INBOX").value();
-  ASSERT_TRUE(other->change([](store::Snapshot snapshot) {
+  ASSERT_TRUE(other->change([](const store::Snapshot& snapshot) {
     std::vector<store::Change> changes;
-    for (const auto& info : snapshot) {
+    snapshot.for_each([&](const store::MessageInfo& info) {
       store::Change change;
       change.uid = info.uid;
       change.flags = store::Flags{};
@@ -33,7 +33,7 @@ TEST(Folder, LeavesOtherSessionsFlags) {
       change.flags->set(store::Flag::Answered);
       change.flags->set_keyword("$Work");
       changes.push_back(std::move(change));
-    }
+    });
     return changes;
   }));
   ASSERT_TRUE(folder.finish({}));

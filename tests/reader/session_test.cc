@@ -83,9 +83,9 @@ class SessionTest : public ::testing::Test {
     options.envelope_sender = "boss@linuxprobe.com";
     ASSERT_TRUE(box->append(source, options));
     if (!old) return;
-    ASSERT_TRUE(box->change([](store::Snapshot now) {
+    ASSERT_TRUE(box->change([](const store::Snapshot& now) {
       store::Change change;
-      change.uid = now.back().uid;
+      now.for_each([&](const store::MessageInfo& info) { change.uid = info.uid; });
       change.mark_old = true;
       return std::vector{change};
     }));

@@ -69,10 +69,10 @@ inline std::vector<std::string> bodies(Mailbox& box) {
 }
 
 inline Edit set_flags(Uid uid, Flags flags) {
-  return [=](Snapshot) { return std::vector<Change>{{uid, flags, false, false}}; };
+  return [=](const Snapshot&) { return std::vector<Change>{{uid, flags, false, false}}; };
 }
 inline Edit expunge(std::vector<Uid> uids) {
-  return [=](Snapshot) {
+  return [=](const Snapshot&) {
     std::vector<Change> changes;
     for (const Uid uid : uids) changes.push_back({uid, std::nullopt, false, true});
     return changes;

@@ -88,7 +88,7 @@ TEST_P(StoreConformance, EverySystemFlagSurvives) {
 TEST_P(StoreConformance, RecentGoesOnce) {
   const Uid uid = add(*inbox_, kMessage);
   EXPECT_FALSE(all(*inbox_)[0].old);
-  expect_ok(inbox_->change([&](Snapshot) {
+  expect_ok(inbox_->change([&](const Snapshot&) {
     return std::vector<Change>{{uid, std::nullopt, true, false}};
   }));
   EXPECT_TRUE(all(*inbox_)[0].old);
@@ -383,14 +383,18 @@ TEST_P(StoreConformance, ChangeIsOneStep) {
   const auto other = reopened();
   const auto before = expect_ok(other->since(ModSeq{0})).upto;
   // The edit sees everything, and what it wishes for messages that are not there is left out.
-  const auto changes = expect_ok(inbox_->change([&](Snapshot snapshot) {
-    EXPECT_EQ(snapshot.size(), uids.size());
+  const auto changes = expect_ok(inbox_->change([&](const Snapshot& snapshot) {
     std::vector<Change> wishes;
-    for (const auto& info : snapshot) {
+    std::vector<Uid> seen;
+    snapshot.for_each([&](const MessageInfo& info) {
       Flags flags = info.flags;
       flags.set(Flag::Deleted);
       wishes.push_back({info.uid, flags, true, false});
-    }
+      seen.push_back(info.uid);
+      EXPECT_EQ(snapshot.find(info.uid), info);
+    });
+    EXPECT_EQ(seen, uids);
+    EXPECT_FALSE(snapshot.find(Uid{4'000'000'000U}));
     wishes.push_back({Uid{4'000'000'000U}, Flags{}, false, true});
     return wishes;
   }));
@@ -398,8 +402,8 @@ TEST_P(StoreConformance, ChangeIsOneStep) {
   EXPECT_TRUE(changes.vanished.empty());
   EXPECT_EQ(expect_ok(other->since(before)).messages, changes.messages);
   // Nothing new: nothing changes.
-  const auto none = expect_ok(inbox_->change([&](Snapshot snapshot) {
-    return std::vector<Change>{{snapshot[0].uid, snapshot[0].flags, true, false}};
+  const auto none = expect_ok(inbox_->change([&](const Snapshot& snapshot) {
+    return std::vector<Change>{{uids[0], snapshot.find(uids[0])->flags, true, false}};
   }));
   EXPECT_TRUE(none.messages.empty());
 }
@@ -427,7 +431,7 @@ TEST_P(StoreConformance, SecondExclusiveOpenerIsRefused) {
 TEST_P(StoreConformance, ExclusiveOpenerKeepsOthersFromChanges) {
   const Uid uid = add(*inbox_, kMessage);
   expect_ok(inbox_->lock_exclusively());
-  const Edit expunge = [&](Snapshot /*snapshot*/) {
+  const Edit expunge = [&](const Snapshot& /*snapshot*/) {
     Change change;
     change.uid = uid;
     change.expunge = true;

@@ -467,7 +467,7 @@ TEST_F(Damage, AtRandom) {
       }
     }
     spill(path, octets);
-    std::filesystem::remove(log_of(aged->fixture) + ".cache");
+    std::filesystem::remove(log_of(aged->fixture) + ".index");
     {
       const auto store = aged->fixture.open();
       const auto box = expect_ok(store->open("INBOX"));

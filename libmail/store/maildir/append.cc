@@ -154,12 +154,30 @@ Result<void> MaildirMailbox::put(const Prepared& prepared, const Intent& intent)
   return stored;
 }
 
+// After a look.
+Result<std::vector<Uid>> MaildirMailbox::uids_of_bases(
+    const std::vector<std::string>& bases) const {
+  std::unordered_map<std::string_view, std::size_t> wanted;
+  for (std::size_t i = 0; i < bases.size(); ++i) wanted[bases.at(i)] = i;
+  std::vector<Uid> uids(bases.size());
+  for (const Entry& entry : state().messages) {
+    if (entry.key_is_name == 0) continue;
+    const auto found = wanted.find(state().names.view(entry.key_value));
+    if (found == wanted.end()) continue;
+    uids.at(found->second) = entry.uid;
+    wanted.erase(found);
+  }
+  if (!wanted.empty()) return fail(Errc::Internal, "Appended message not found");
+  return uids;
+}
+
 Result<Uid> MaildirMailbox::uid_of_file(const std::string& name, const AppendOptions& options) {
   TRY(look());
-  const auto at = by_key_.find(name);
-  if (at == by_key_.end()) return fail(Errc::Internal, "Appended message not found");
-  const Uid uid = files_.at(at->second).uid;
+  const Uid uid = TRY(uids_of_bases({name})).front();
   if (options.flags == Flags{}) return uid;
+  Change wish;
+  wish.uid = uid;
+  before_change({wish});
   Ops ops;
   const ModSeq modseq = log_.next_modseq(ops);
   ops.flags(uid, modseq, options.flags, false);

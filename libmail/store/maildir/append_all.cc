@@ -160,17 +160,21 @@ Result<bool> MaildirMailbox::add_own(const Batch& batch, std::span<const NewMess
                                      std::vector<Uid>& uids) {
   if (state().uid_validity.value == 0) return false;
   const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
-  const UidList list = TRY(read_uid_list(uid_list_path_));
+  bool is_read = false;
+  const UidList list = TRY(read_uid_list_if_changed(is_read));
   const bool is_ours = list.uid_validity == state().uid_validity.value;
   if (!is_ours || list.uid_next > state().uid_next.value) return false;
   std::vector<Item> own(batch.size());
+  std::vector<std::string> bases;
   std::vector<Item*> items;
+  bases.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const FileName parsed = parse_file_name(batch.at(i).name);
+    FileName parsed = parse_file_name(batch.at(i).name);
+    bases.push_back(std::move(parsed.base));
     Item& item = own.at(i);
-    item.key = parsed.base;
+    item.name = bases.back();
     item.flags = to_flags(parsed.letters, keywords_);
-    item.old = batch.at(i).name != parsed.base;
+    item.old = batch.at(i).name != bases.back();
     item.date = batch.at(i).date;
     item.size = parsed.wire_size.value_or(0);
     if (messages[i].flags != item.flags) item.wished = &messages[i].flags;
@@ -178,32 +182,25 @@ Result<bool> MaildirMailbox::add_own(const Batch& batch, std::span<const NewMess
   }
   TRY(add_new(items));
   std::vector<std::pair<Uid, std::string>> added;
-  for (const Item& item : own) {
-    uids.push_back(item.uid);
-    added.emplace_back(item.uid, item.key);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    uids.push_back(own.at(i).uid);
+    added.emplace_back(own.at(i).uid, bases.at(i));
   }
-  std::vector<std::pair<Uid, std::string>> all;
-  for (const auto& [uid, entry] : state().messages) all.emplace_back(uid, entry.key);
-  TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all, list));
+  TRY(add_to_uid_list(added, list, look_));
   return true;
 }
 
 Result<std::vector<Uid>> MaildirMailbox::uids_of(const Batch& batch,
                                                  std::span<const NewMessage> messages) {
-  std::vector<Uid> own;
-  if (TRY(add_own(batch, messages, own))) return own;
-  const auto key_of = [](const Prepared& prepared) { return parse_file_name(prepared.name).base; };
-  for (std::size_t i = 0; i < batch.size(); ++i) wished_[key_of(batch.at(i))] = messages[i].flags;
+  std::vector<Uid> uids;
+  if (TRY(add_own(batch, messages, uids))) return uids;
+  std::vector<std::string> bases;
+  for (const Prepared& prepared : batch) bases.push_back(parse_file_name(prepared.name).base);
+  for (std::size_t i = 0; i < batch.size(); ++i) wished_[bases.at(i)] = messages[i].flags;
   auto looked = look();
   wished_.clear();
   if (!looked) return fail(std::move(looked).error());
-  std::vector<Uid> uids;
-  for (const Prepared& prepared : batch) {
-    const auto at = by_key_.find(key_of(prepared));
-    if (at == by_key_.end()) return fail(Errc::Internal, "Appended message not found");
-    uids.push_back(files_.at(at->second).uid);
-  }
-  return uids;
+  return uids_of_bases(bases);
 }
 
 Result<std::vector<Uid>> MaildirMailbox::append_all(std::span<const NewMessage> messages) {
@@ -232,9 +229,11 @@ Result<std::vector<Uid>> MaildirMailbox::append_all(std::span<const NewMessage> 
     forget_prepared(batch);
     return fail(std::move(begun).error());
   }
+  const auto before = compare_directories();
   has_looked_ = false;
   TRY(put_all(batch));
   auto uids = uids_of(batch, messages);
+  if (uids && before && !has_looked_) remember_own_changes(*before);
   if (uids) return uids;
   // Stored is stored: an error now would have them sent again.
   log::warning("maildir " + log::escape(path_) + ": " + uids.error().log_text);

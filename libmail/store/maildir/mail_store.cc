@@ -49,6 +49,14 @@ std::string MaildirMailStore::log_path_of(const std::string& directory) const {
   return root + "/" + directory + "/tubepost.state";
 }
 
+std::string MaildirMailStore::index_path_of(const std::string& directory) const {
+  if (location_.index == "MEMORY") return {};
+  const std::string& root =
+      location_.index.empty() ? parent_directory(log_path_of(directory)) : location_.index;
+  if (location_.index.empty()) return root + "/tubepost.index";
+  return root + "/" + directory + "/tubepost.index";
+}
+
 Result<std::vector<std::string>> MaildirMailStore::directories() const {
   auto names = sys::list_directory(location_.root);
   if (!names && names.error().code == Errc::NotFound) return std::vector<std::string>{};
@@ -72,7 +80,8 @@ Result<std::unique_ptr<Mailbox>> MaildirMailStore::open(std::string_view name) {
   if (!box) {
     const std::string control =
         location_.control.empty() ? std::string{} : location_.control + "/" + directory;
-    box = std::make_shared<MaildirMailbox>(path, control, settings_, directory.empty());
+    box = std::make_shared<MaildirMailbox>(path, control, index_path_of(directory), settings_,
+                                           directory.empty());
     slot = box;
   }
   return std::make_unique<SharedMailbox>(std::move(box));

@@ -29,6 +29,7 @@ class MaildirMailStore final : public MailStore {
   static Result<std::string> directory_of(std::string_view checked_name);
   Result<std::vector<std::string>> directories() const;
   [[nodiscard]] std::string log_path_of(const std::string& directory) const;
+  [[nodiscard]] std::string index_path_of(const std::string& directory) const;
 
   Location location_;
   Settings settings_;

@@ -3,14 +3,18 @@
 
 #include <sys/stat.h>
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "libmail/store/logged_mailbox.h"
 #include "libmail/store/maildir/file_name.h"
+#include "libmail/store/maildir/uid_list.h"
 #include "libmail/store/watch.h"
 
 namespace mail::store::maildir {
@@ -20,8 +24,8 @@ class MaildirMailbox final : public LoggedMailbox {
   // `control`: directory of the state log and dovecot-uidlist; the Maildir itself by default.
   // `may_create`: an INBOX or a delivery's, which comes into being by being used; a folder that is
   // gone stays so.
-  MaildirMailbox(std::string path, const std::string& control, const Settings& settings,
-                 bool may_create);
+  MaildirMailbox(std::string path, const std::string& control, const std::string& index_path,
+                 const Settings& settings, bool may_create);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
@@ -37,12 +41,32 @@ class MaildirMailbox final : public LoggedMailbox {
  protected:
   Result<void> refresh() override;
   void take_over(bool flags, bool expunged) override;
+  void before_change(const std::vector<Change>& wishes) override;
+  void put_format(IndexWriter& writer) override;
+  void restore() override;
   Flags flags_of(const Entry& entry, const Item& item) const override;
 
  private:
   struct File : Item {
-    std::string name;
+    std::string base;       // Item::name
+    std::string file_name;  // with flags
     bool is_new = false;
+    std::pair<std::uint64_t, std::uint64_t> arrival;
+  };
+  // When a file was changed last, as far as its times tell.
+  struct Stamp {
+    std::uint64_t inode = 0;
+    std::uint64_t octets = 0;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  // What the last look found. Lies in the index like this.
+  struct Look {
+    Stamp new_directory, cur_directory;
+    Stamp uid_list;                // holds what state() holds
+    std::uint64_t is_settled = 0;  // a later change is sure to show in the directories' times
+    std::uint64_t uid_validity = 0;
   };
   struct Prepared {
     std::string stem;
@@ -51,8 +75,26 @@ class MaildirMailbox final : public LoggedMailbox {
     WallTime date{};    // INTERNALDATE: the file's own time
     bool is_link = false;
   };
+  static Stamp stamp_of(const struct ::stat& status);
   Result<std::vector<File>> list();
   Result<void> look();  // under the log's lock
+  // Names by their hashes.
+  struct Difference {
+    std::unordered_set<std::uint64_t> there, known;
+    bool is_missed = false;    // a known one is not there
+    bool any_unknown = false;  // one that is there is not known
+  };
+  [[nodiscard]] Difference compare_names(const std::vector<File>& files) const;
+  Result<void> give_uids(std::vector<File>& files, const std::unordered_set<std::uint64_t>& known,
+                         Look& now);
+  Result<void> note_places(const std::vector<File>& files);
+  // Both directories now, and whether they are as at the last look.
+  Result<std::pair<Look, bool>> compare_directories() const;
+  // What has changed in them since compare_directories() was our own doing.
+  void remember_own_changes(const std::pair<Look, bool>& before);
+  Result<UidList> read_uid_list_if_changed(bool& is_changed) const;
+  Result<void> add_to_uid_list(const std::vector<std::pair<Uid, std::string>>& added,
+                               const UidList& before, Look& now);
   Result<void> apply_pending();
   Result<void> resolve_all();
   // append.cc
@@ -72,13 +114,18 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<bool> add_own(const Batch& batch, std::span<const NewMessage> messages,
                        std::vector<Uid>& uids);
   Result<std::vector<Uid>> uids_of(const Batch& batch, std::span<const NewMessage> messages);
+  [[nodiscard]] Result<std::vector<Uid>> uids_of_bases(
+      const std::vector<std::string>& bases) const;
   Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
   Result<void> learn_keywords();
-  Result<FileDescriptor> open_file(const std::string& key);
+  Result<FileDescriptor> open_file(Uid uid, std::string& base);
   Result<void> measure(File& file);
   [[nodiscard]] bool has_pending() const;
-  [[nodiscard]] std::string path_of(const File& file) const;
+  // Below the Maildir: "cur/..." or "new/...".
+  [[nodiscard]] static std::string place_of(const File& file);
+  [[nodiscard]] std::string usual_place(const Entry& entry, const std::string& base) const;
+  [[nodiscard]] std::string place_of(const Entry& entry, const std::string& base) const;
   [[nodiscard]] std::string prepared_path(const std::string& name) const;
   [[nodiscard]] std::string stored_path(const std::string& name) const;
 
@@ -87,10 +134,8 @@ class MaildirMailbox final : public LoggedMailbox {
   bool may_create_;
   std::string uid_list_path_;
   bool has_looked_ = false;
-  struct ::stat new_ {};
-  struct ::stat cur_ {};
-  std::vector<File> files_;
-  std::unordered_map<std::string, std::size_t> by_key_;
+  Look look_;
+  std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
   Keywords keywords_;
   std::unordered_map<std::string, Flags> wished_;  // by key, for the next look
   Watch watch_;

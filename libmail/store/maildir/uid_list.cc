@@ -80,7 +80,7 @@ UidListLock::~UidListLock() {
 
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
                             const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::vector<std::pair<Uid, std::string>>& all,
+                            const std::function<std::vector<std::pair<Uid, std::string>>()>& all,
                             const UidList& before) {
   const auto lines = [&](const std::vector<std::pair<Uid, std::string>>& entries) {
     std::string text;
@@ -113,7 +113,7 @@ Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, U
   }
   return sys::replace_file(path,
                            "3 V" + std::to_string(uid_validity.value) + " N" +
-                               std::to_string(uid_next.value) + " \n" + lines(all),
+                               std::to_string(uid_next.value) + " \n" + lines(all()),
                            0600);
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -48,7 +49,7 @@ class UidListLock {
 // GUIDs and unique-ids is kept.
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
                             const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::vector<std::pair<Uid, std::string>>& all,
+                            const std::function<std::vector<std::pair<Uid, std::string>>()>& all,
                             const UidList& before);
 
 }  // namespace mail::store::maildir

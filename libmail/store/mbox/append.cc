@@ -217,7 +217,8 @@ Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent
   if (!has_looked_ || intent.heal > 0 || state().uid_validity.value == 0) return false;
   const auto status = TRY(sys::fstat(fd_));
   const std::uint64_t end = intent.at + intent.length;
-  if (static_cast<std::uint64_t>(looked_.st_size) != intent.at || looked_.st_ino != status.st_ino ||
+  if (look_.octets != intent.at || look_.inode != status.st_ino ||
+      look_.uid_validity != state().uid_validity.value ||
       static_cast<std::uint64_t>(status.st_size) != end) {
     return false;
   }
@@ -232,21 +233,19 @@ Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent
   }
   has_looked_ = false;
   TRY(add_new(items));
-  for (Found& found : own.messages) {
-    found.wished = nullptr;
-    by_uid_[found.uid.value] = found_.size();
-    found_.push_back(std::move(found));
-  }
-  looked_ = status;
-  has_looked_ = true;
-  is_settled_ = false;
+  for (const Found& found : own.messages) places_.append(place_of(found));
+  const Found& last = own.messages.back();
+  look_.last_from = last.from;
+  look_.last_fingerprint = last.fingerprint;
+  look_.last_uid = last.uid.value;
+  remember(status, {});
   return true;
 }
 
 // The UIDs are durable, and the flags with them, in one line of the log.
 Result<std::vector<Uid>> MboxMailbox::uids_of(const Record& record, const Intent& intent,
                                               const std::vector<Flags>& flags) {
-  is_settled_ = false;
+  look_.is_settled = 0;
   const std::uint64_t begin = intent.at + intent.heal;
   if (!TRY(look_at_own(record, intent, flags))) {
     for (std::size_t i = 0; i < flags.size(); ++i) {
@@ -256,17 +255,9 @@ Result<std::vector<Uid>> MboxMailbox::uids_of(const Record& record, const Intent
     wished_.clear();
     if (!looked) return fail(std::move(looked).error());
   }
-  std::vector<Uid> uids;
-  auto at = std::lower_bound(found_.begin(), found_.end(), begin,
-                             [](const Found& one, std::uint64_t from) { return one.from < from; });
-  for (const std::uint64_t start : record.starts()) {
-    while (at != found_.end() && at->from < begin + start) ++at;
-    if (at == found_.end() || at->from != begin + start) {
-      return fail(Errc::Internal, "Appended message not found");
-    }
-    uids.push_back(at->uid);
-  }
-  return uids;
+  std::vector<std::uint64_t> from;
+  for (const std::uint64_t start : record.starts()) from.push_back(begin + start);
+  return places_.uids_at(from);
 }
 
 Result<Intent> MboxMailbox::begin(const Record& record, std::string id, bool may_be_retried) {
@@ -365,7 +356,7 @@ Result<std::vector<Uid>> MboxMailbox::append_all(std::span<const NewMessage> mes
   auto uids = uids_of(record, intent, flags);
   if (uids) return uids;
   // Nobody has seen them yet, and without their flags they would be other messages.
-  has_looked_ = false;
+  forget_look();
   auto cut = sys::truncate(fd_, intent.at);
   if (cut) return uids;
   log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text + "; " +

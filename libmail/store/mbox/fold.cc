@@ -21,7 +21,7 @@ std::vector<Field> fields_for(const Entry& entry) {
   const Flags& flags = entry.flags;
   Field status{"Status", {}};
   if (flags.has(Flag::Seen)) status.value += 'R';
-  if (entry.old) status.value += 'O';
+  if (entry.old != 0) status.value += 'O';
   Field x_status{"X-Status", {}};
   if (flags.has(Flag::Answered)) x_status.value += 'A';
   if (flags.has(Flag::Flagged)) x_status.value += 'F';
@@ -37,12 +37,12 @@ std::vector<Field> fields_for(const Entry& entry) {
 
 }  // namespace
 
-Result<void> MboxMailbox::splice_fields(const Found& found, const Entry& entry,
+Result<void> MboxMailbox::splice_fields(const Place& place, const Entry& entry,
                                         std::vector<Splice>& splices) {
-  const std::uint64_t size = found.header_end - found.content;
+  const std::uint64_t size = place.header_end - place.content();
   if (size > kMaxHeader) return {};
   const std::string header =
-      TRY(sys::pread_all(fd_, found.content, static_cast<std::size_t>(size)));
+      TRY(sys::pread_all(fd_, place.content(), static_cast<std::size_t>(size)));
   if (!header.empty() && header.back() != '\n') return {};  // ends inside a line: not ours to mend
   const std::string line_end = header.ends_with("\r\n") ? "\r\n" : "\n";
   auto fields = fields_for(entry);
@@ -62,7 +62,7 @@ Result<void> MboxMailbox::splice_fields(const Found& found, const Entry& entry,
       }
       field.is_written = true;
       if (std::string_view{header}.substr(at, end - at) != line) {
-        splices.push_back({found.content + at, found.content + end, line});
+        splices.push_back({place.content() + at, place.content() + end, line});
       }
     }
     at = end;
@@ -73,37 +73,52 @@ Result<void> MboxMailbox::splice_fields(const Found& found, const Entry& entry,
       added += std::string(field.name) + ": " + field.value + line_end;
     }
   }
-  if (!added.empty()) splices.push_back({found.header_end, found.header_end, added});
+  if (!added.empty()) splices.push_back({place.header_end, place.header_end, added});
   return {};
 }
 
-Result<void> MboxMailbox::fold() {
-  TRY(refresh());
+// What the log has and the file has not, by where it lies.
+Result<std::vector<Place>> MboxMailbox::places_to_fold() {
+  std::vector<Place> places;
+  const auto add = [&](const Entry& entry) -> Result<void> {
+    if (const auto place = TRY(find_place(entry.uid))) places.push_back(*place);
+    return {};
+  };
+  for (const Entry& entry : state().doomed) TRY(add(entry));
+  if (state().messages.pending() > 0) {
+    for (const Entry& entry : state().messages) {
+      if (entry.pending != 0) TRY(add(entry));
+    }
+  }
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.from < b.from; });
+  return places;
+}
+
+Result<void> MboxMailbox::write_pending() {
   const auto has_pending = [&] {
-    return !state().doomed.empty() ||
-           std::any_of(state().messages.begin(), state().messages.end(),
-                       [](const auto& entry) { return entry.second.pending; });
+    return !state().doomed.empty() || state().messages.pending() > 0;
   };
   if (!has_pending()) return {};
   const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
   if (!held) return fail(held.error());
-  TRY(log_.catch_up());
   TRY(look());
   const auto guard = TRY(log_.lock());
   if (!has_pending()) return {};
   std::vector<Splice> splices;
   Ops finished;
   const std::uint64_t size = TRY(size_now());
-  for (const Found& found : found_) {
-    if (state().doomed.contains(found.uid)) {
-      splices.push_back({found.from, std::min(found.next, size), {}});
-      finished.gone(found.uid, state().doomed.at(found.uid).modseq);
+  TRY(places_.load());
+  for (const Place& place : TRY(places_to_fold())) {
+    if (const Entry* const doomed = state().doomed.find(place.uid)) {
+      splices.push_back({place.from, std::min(place.next(), size), {}});
+      finished.gone(place.uid, doomed->modseq);
       continue;
     }
-    const auto entry = state().messages.find(found.uid);
-    if (entry == state().messages.end() || !entry->second.pending) continue;
-    TRY(splice_fields(found, entry->second, splices));
-    finished.stored(found.uid, entry->second.modseq, entry->second.flags, entry->second.old);
+    const Entry* const entry = state().messages.find(place.uid);
+    if (entry == nullptr || entry->pending == 0) continue;
+    TRY(splice_fields(place, *entry, splices));
+    finished.stored(place.uid, entry->modseq, entry->flags, entry->old != 0);
   }
   if (splices.empty()) return log_.write(finished, true);
   Rewriter rewriter{fd_, path_, log_};
@@ -112,9 +127,16 @@ Result<void> MboxMailbox::fold() {
   return look();
 }
 
+Result<void> MboxMailbox::fold() {
+  TRY(refresh());
+  TRY(write_pending());
+  save_index();
+  return {};
+}
+
 void MboxMailbox::take_over(bool /*flags*/, bool expunged) {
   if (!expunged) return;  // flags wait for fold(): a rewrite for each would be too much
-  if (auto folded = fold(); !folded) {
+  if (auto folded = write_pending(); !folded) {
     log::info("mailbox " + log::escape(path_) +
               ": expunged messages stay, hidden, for now: " + folded.error().log_text);
   }

@@ -53,7 +53,7 @@ std::string spool_log_path(const std::string& directory, const std::string& inbo
 void take_over_log(const std::string& directory, const std::string& log_path) {
   const std::string former = directory + "/INBOX.state";
   if (sys::exists(log_path) || !sys::exists(former)) return;
-  for (const char* suffix : {".session", ".cache", ""}) {
+  for (const char* suffix : {".session", ""}) {
     const auto moved = sys::rename(former + suffix, log_path + suffix);
     if (!moved && moved.error().code != Errc::NotFound) log::warning(moved.error().log_text);
   }
@@ -95,17 +95,18 @@ std::string MboxMailStore::log_path_of(std::string_view checked_name) const {
   return control_ + "/" + as_file_name(checked_name) + ".state";
 }
 
+std::string MboxMailStore::index_path_of(const std::string& log_path) const {
+  if (location_.index == "MEMORY") return {};
+  if (location_.index.empty() || location_.index == location_.control) return log_path + ".index";
+  return location_.index + log_path.substr(log_path.rfind('/')) + ".index";
+}
+
 std::unique_ptr<Mailbox> MboxMailStore::open_at(const std::string& path,
                                                 const std::string& log_path) {
   auto& slot = open_[path];
   auto box = slot.lock();
   if (!box) {
-    std::string cache_path = log_path + ".cache";
-    if (!location_.index.empty() && location_.index != location_.control) {
-      const auto slash = log_path.rfind('/');
-      cache_path = location_.index + log_path.substr(slash) + ".cache";
-    }
-    box = std::make_shared<MboxMailbox>(path, log_path, cache_path, settings_);
+    box = std::make_shared<MboxMailbox>(path, log_path, index_path_of(log_path), settings_);
     slot = box;
   }
   return std::make_unique<SharedMailbox>(std::move(box));
@@ -208,7 +209,7 @@ Result<void> MboxMailStore::remove(std::string_view name) {
   const std::string log_path = log_path_of(checked);
   let_validity_pass(log_path);
   TRY(sys::unlink(path));
-  for (const char* suffix : {"", ".cache", ".session"}) {
+  for (const char* suffix : {"", ".index", ".session"}) {
     if (auto gone = sys::unlink(log_path + suffix); !gone && gone.error().code != Errc::NotFound) {
       log::warning(gone.error().log_text);
     }

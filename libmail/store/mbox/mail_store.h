@@ -30,6 +30,7 @@ class MboxMailStore final : public MailStore {
  private:
   Result<std::string> path_of(std::string_view checked_name) const;
   [[nodiscard]] std::string log_path_of(std::string_view checked_name) const;
+  [[nodiscard]] std::string index_path_of(const std::string& log_path) const;
   std::unique_ptr<Mailbox> open_at(const std::string& path, const std::string& log_path);
   Result<void> rename_state(const std::string& from, const std::string& to);
   Result<void> find(const std::string& directory, const std::string& prefix, int depth,

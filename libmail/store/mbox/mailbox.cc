@@ -8,7 +8,6 @@
 
 #include "libmail/base/log.h"
 #include "libmail/message/from_line.h"
-#include "libmail/store/mbox/cache.h"
 
 namespace mail::store::mbox {
 namespace {
@@ -36,15 +35,9 @@ class ContentReader final : public MessageReader {
   MboxMailbox::Shape shape_;
 };
 
-MboxMailbox::Shape shape_of(const Found& found) {
-  return {found.header_end - found.content, found.end - found.header_end};
+MboxMailbox::Shape shape_of(const Place& place) {
+  return {place.header_end - place.content(), place.end - place.header_end};
 }
-
-bool same_time(const struct ::timespec& a, const struct ::timespec& b) {
-  return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-}  // namespace
 
 // A change within the granularity of file times of our look would not show in them: 10 ms at most
 // on a local file system (HZ=100), a second where times have no fraction.
@@ -58,11 +51,13 @@ bool is_settled(const struct ::stat& status, std::chrono::system_clock::time_poi
   return std::max(time(status.st_ctim), time(status.st_mtim)) + margin < looked;
 }
 
-MboxMailbox::MboxMailbox(std::string path, std::string log_path, std::string cache_path,
+constexpr std::uint64_t kSmall = 1ULL << 20U;  // octets of an mbox that is read whole when in doubt
+
+}  // namespace
+
+MboxMailbox::MboxMailbox(std::string path, std::string log_path, const std::string& index_path,
                          const Settings& settings)
-    : LoggedMailbox(std::move(log_path), settings),
-      path_(std::move(path)),
-      cache_path_(std::move(cache_path)) {}
+    : LoggedMailbox(std::move(log_path), index_path, settings), path_(std::move(path)) {}
 
 Result<void> MboxMailbox::open_file(sys::Lock kind, Missing missing) {
   fd_.reset();
@@ -132,23 +127,72 @@ void MboxMailbox::release() {
 }
 
 bool MboxMailbox::is_as_looked_at(const struct ::stat& status) const {
-  return has_looked_ && status.st_ino == looked_.st_ino && status.st_dev == looked_.st_dev &&
-         status.st_size == looked_.st_size && same_time(status.st_mtim, looked_.st_mtim) &&
-         same_time(status.st_ctim, looked_.st_ctim);
+  return has_looked_ && look_.uid_validity == state().uid_validity.value &&
+         status.st_ino == look_.inode && status.st_dev == look_.device &&
+         static_cast<std::uint64_t>(status.st_size) == look_.octets &&
+         status.st_mtim.tv_sec == look_.mtime && status.st_mtim.tv_nsec == look_.mtime_nanoseconds &&
+         status.st_ctim.tv_sec == look_.ctime && status.st_ctim.tv_nsec == look_.ctime_nanoseconds;
+}
+
+// Whether nothing can have changed since the last look.
+bool MboxMailbox::knows(const struct ::stat& status) const {
+  return look_.is_settled != 0 && is_as_looked_at(status) && state().uid_validity.value != 0;
+}
+
+void MboxMailbox::forget_look() {
+  has_looked_ = false;
+  look_ = {};
+  places_.clear();
+}
+
+void MboxMailbox::remember(const struct ::stat& status,
+                           std::chrono::system_clock::time_point when) {
+  look_.device = status.st_dev;
+  look_.inode = status.st_ino;
+  look_.octets = static_cast<std::uint64_t>(status.st_size);
+  look_.mtime = status.st_mtim.tv_sec;
+  look_.mtime_nanoseconds = status.st_mtim.tv_nsec;
+  look_.ctime = status.st_ctim.tv_sec;
+  look_.ctime_nanoseconds = status.st_ctim.tv_nsec;
+  look_.is_settled = is_settled(status, when) ? 1 : 0;
+  look_.uid_validity = state().uid_validity.value;
+  has_looked_ = true;
+}
+
+void MboxMailbox::put_format(IndexWriter& writer) {
+  Look look = look_;
+  if (!has_looked_ || !places_.load()) {
+    look = {};
+    forget_look();
+  }
+  writer.put_record(look);
+  for (const Place& place : places_.all()) writer.put_record(place);
+}
+
+void MboxMailbox::restore() {
+  const auto& index = log_.index();
+  forget_look();
+  if (!index) return;
+  Section section = index->header().format;
+  if (section.octets < sizeof(Look) || (section.octets - sizeof(Look)) % sizeof(Place) != 0) return;
+  Look look;
+  if (!index->read(section.at, Index::as_octets(std::span(&look, 1)))) return;
+  section.at += sizeof(Look);
+  section.octets -= sizeof(Look);
+  places_.assign(index, section);
+  look_ = look;
+  has_looked_ = look.inode != 0;
 }
 
 Result<void> MboxMailbox::refresh() {
   watch_.look({path_, log_.path()});
-  TRY(log_.catch_up());
+  TRY(catch_up());
   const auto status = sys::stat(path_);
   if (!status) {
     if (status.error().code != Errc::NotFound) return fail(status.error());
     return forget_all();
   }
-  if (!has_work_left() && is_settled_ && is_as_looked_at(*status) &&
-      state().uid_validity.value != 0) {
-    return log_.sync();
-  }
+  if (!has_work_left() && knows(*status)) return log_.sync();
   const bool may_raise = depth_ == 0 || is_exclusive_;
   if (has_work_left() && may_raise && ::access(path_.c_str(), W_OK) == 0) {
     const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
@@ -169,17 +213,14 @@ Result<void> MboxMailbox::forget_all() {
     return fail(Errc::Unavailable, "Mailbox directory is missing",
                 log::escape(directory) + " is missing, mail was in it");
   }
-  found_.clear();
-  by_uid_.clear();
-  has_looked_ = false;
+  forget_look();
   fd_.reset();
   const auto guard = TRY(log_.lock());
   Ops ops;
   choose_identity(ops, {});
   if (state().rewrite) ops.rewritten();  // there is nothing to write into any more
   TRY(log_.write(ops, true));
-  std::vector<Item*> none;
-  return reconcile(none, false);
+  return reconcile({}, false);
 }
 
 // Octets of an append that did not come to its end: what stands in their place is no message, and
@@ -200,116 +241,138 @@ Result<std::vector<Range>> MboxMailbox::find_holes(std::uint64_t size) {
 }
 
 Result<void> MboxMailbox::look() {
+  TRY(catch_up());
   if (is_exclusive_ && has_work_left()) {
     const auto guard = TRY(log_.lock());
     TRY(resolve_all());
   }
   const auto status = TRY(sys::fstat(fd_));
-  if (is_settled_ && is_as_looked_at(status) && state().uid_validity.value != 0) {
-    return log_.sync();
-  }
+  if (knows(status)) return log_.sync();
   const auto when = std::chrono::system_clock::now();
   // Changed so shortly ago that its times may hide another change: looked at once more when they
   // cannot any longer, not at each call until then. locate() trusts no offset meanwhile.
-  if (has_looked_ && is_as_looked_at(status) && state().uid_validity.value != 0 &&
-      !store::mbox::is_settled(status, when)) {
+  if (is_as_looked_at(status) && state().uid_validity.value != 0 && !is_settled(status, when)) {
     return log_.sync();
   }
+  const auto holes = TRY(find_holes(static_cast<std::uint64_t>(status.st_size)));
+  if (!holes.empty() || !TRY(look_at_tail(status))) TRY(look_at_all(status, holes));
+  remember(status, when);
+  return {};
+}
+
+// It has grown, or its times may hide a change. If its last message still stands where it stood,
+// what is behind that is new, and all before it as it was. False: all has to be looked at.
+Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  const bool is_first = state().uid_validity.value == 0;  // X-UIDs are to be read: no short cuts
-  if (!is_first && !has_looked_ && found_.empty()) {
-    if (auto cached = load_cache(cache_path_)) {
-      found_ = std::move(cached->messages);
-      looked_ = cached->status;
-      has_looked_ = true;
-      is_settled_ = cached->is_settled;
-    }
-  }
-  const bool is_cached = is_settled_ && is_as_looked_at(status);
-  ScanOptions options;
-  options.holes = TRY(find_holes(size));
-  Scan result;
-  bool is_done = is_cached && !is_first && options.holes.empty();
-  if (!is_done && !is_first && has_looked_ && !found_.empty() && options.holes.empty() &&
-      status.st_ino == looked_.st_ino && status.st_dev == looked_.st_dev &&
-      status.st_size > looked_.st_size) {
-    // It has grown. If its last message still stands where it stood, the rest is new.
-    result = TRY(scan(fd_, found_.back().from, size, options));
-    if (!result.messages.empty() && result.messages.front().key == found_.back().key &&
-        result.messages.front().from == found_.back().from) {
-      found_.pop_back();
-      found_.insert(found_.end(), std::make_move_iterator(result.messages.begin()),
-                    std::make_move_iterator(result.messages.end()));
-      is_done = true;
-    }
-  }
-  if (!is_done) {
-    has_looked_ = false;
-    result = TRY(scan(fd_, 0, size, options));
-    found_ = std::move(result.messages);
+  const bool is_grown_one =
+      has_looked_ && look_.uid_validity == state().uid_validity.value && look_.uid_validity != 0 &&
+      look_.last_uid != 0 && status.st_ino == look_.inode && status.st_dev == look_.device &&
+      (size > look_.octets || (size > kSmall && is_as_looked_at(status)));
+  const Uid last{static_cast<std::uint32_t>(look_.last_uid)};
+  // UIDs do not ascend where another program has sorted it.
+  if (!is_grown_one || places_.last_uid() != last) return false;
+  Scan tail = TRY(scan(fd_, look_.last_from, size, {}));
+  if (tail.messages.empty() || tail.messages.front().fingerprint != look_.last_fingerprint ||
+      tail.messages.front().from != look_.last_from) {
+    return false;
   }
   has_looked_ = false;
   {
     const auto guard = TRY(log_.lock());
+    std::vector<Item*> items;
+    for (Found& found : tail.messages) {
+      const auto wished = wished_.find(found.from);
+      found.wished = wished == wished_.end() ? nullptr : &wished->second;
+      items.push_back(&found);
+    }
+    TRY(reconcile_tail(last, items));
+  }
+  for (const Found& found : tail.messages) places_.append(place_of(found));
+  const Found& end = tail.messages.back();
+  look_.last_from = end.from;
+  look_.last_fingerprint = end.fingerprint;
+  look_.last_uid = end.uid.value;
+  look_.is_tail_only = 1;
+  return true;
+}
+
+Result<void> MboxMailbox::look_at_all(const struct ::stat& status, const std::vector<Range>& holes) {
+  has_looked_ = false;
+  const bool is_first = state().uid_validity.value == 0;  // X-UIDs are to be read
+  ScanOptions options;
+  options.holes = holes;
+  Scan all = TRY(scan(fd_, 0, static_cast<std::uint64_t>(status.st_size), options));
+  {
+    const auto guard = TRY(log_.lock());
     Ops ops;
-    choose_identity(ops, {result.uid_validity});
+    choose_identity(ops, {all.uid_validity});
     TRY(log_.write(ops, false));
     std::vector<Item*> items;
-    items.reserve(found_.size());
-    for (Found& found : found_) {
+    items.reserve(all.messages.size());
+    for (Found& found : all.messages) {
       const auto wished = wished_.find(found.from);
       found.wished = wished == wished_.end() ? nullptr : &wished->second;
       items.push_back(&found);
     }
     // X-UID is believed once, when we know nothing better: anybody may send such a field.
-    TRY(reconcile(items, is_first && result.uid_validity != 0));
-    if (is_first && result.uid_validity != 0 && result.uid_last >= state().uid_next.value &&
-        result.uid_last < UINT32_MAX) {
+    TRY(reconcile(items, is_first && all.uid_validity != 0));
+    if (is_first && all.uid_validity != 0 && all.uid_last >= state().uid_next.value &&
+        all.uid_last < UINT32_MAX) {
       Ops next;
-      next.uid_next({result.uid_last + 1});
+      next.uid_next({all.uid_last + 1});
       TRY(log_.write(next, true));
     }
   }
-  by_uid_.clear();
-  for (std::size_t i = 0; i < found_.size(); ++i) by_uid_[found_.at(i).uid.value] = i;
-  looked_ = status;
-  has_looked_ = true;
-  is_settled_ = store::mbox::is_settled(status, when);
-  if (!is_cached && is_settled_) save_cache(cache_path_, {found_, looked_, is_settled_});
+  std::vector<Place> places;
+  places.reserve(all.messages.size());
+  for (const Found& found : all.messages) places.push_back(place_of(found));
+  places_.assign(std::move(places));
+  look_ = {};
+  if (!all.messages.empty()) {
+    const Found& end = all.messages.back();
+    look_.last_from = end.from;
+    look_.last_fingerprint = end.fingerprint;
+    look_.last_uid = end.uid.value;
+  }
+  is_index_stale_ = static_cast<std::uint64_t>(status.st_size) > kSmall;
   return {};
 }
 
-Result<const Found*> MboxMailbox::locate(Uid uid) {
-  const auto find = [&]() -> const Found* {
-    const auto at = by_uid_.find(uid.value);
-    return at == by_uid_.end() ? nullptr : &found_.at(at->second);
-  };
-  if (const Found* found = find(); found != nullptr && has_looked_) {
+Result<std::optional<Place>> MboxMailbox::find_place(Uid uid) {
+  auto place = places_.find(uid, state().messages.rank(uid));
+  if (place) return place;
+  TRY(log_.distrust_index());
+  forget_look();
+  return std::optional<Place>{};
+}
+
+Result<Place> MboxMailbox::locate(Uid uid) {
+  if (const auto place = TRY(find_place(uid)); place && has_looked_) {
     const auto status = TRY(sys::fstat(fd_));
     // While we hold it exclusively it changes only by our own append, which moves nothing.
     if (is_exclusive_ || is_as_looked_at(status)) {
-      if (is_settled_ || is_exclusive_) return found;
-      const std::string line = TRY(
-          sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
-      if (hash_of(line) == found->from_hash) return found;
+      const bool is_sure = look_.is_settled != 0 && look_.is_tail_only == 0;
+      if (is_sure || is_exclusive_) return *place;
+      const std::string line = TRY(sys::pread_all(fd_, place->from, place->line_octets));
+      if (hash_of(line) == place->from_hash) return *place;
     }
   }
   if (!is_exclusive_) {
-    TRY(log_.catch_up());
-    has_looked_ = false;  // all of it
+    TRY(catch_up());
+    forget_look();  // all of it
     TRY(look());
   }
-  const Found* found = find();
-  if (found == nullptr) return fail(Errc::NotFound, "Message is gone");
-  return found;
+  const auto place = TRY(find_place(uid));
+  if (!place) return fail(Errc::NotFound, "Message is gone");
+  return *place;
 }
 
 Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::uint64_t offset,
                                               std::span<char> into) {
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
-  const Found* found = TRY(locate(uid));
-  const Shape today = shape_of(*found);
+  const Place place = TRY(locate(uid));
+  const Shape today = shape_of(place);
   const std::uint64_t size = shape.header + shape.body;
   if (offset >= size) return std::size_t{0};
   // Flags that another session has folded in meanwhile alter the header's length; the body is the
@@ -319,39 +382,38 @@ Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::
                 log::escape(path_) + ": UID " + std::to_string(uid.value) + " has another length");
   }
   const auto count = std::min<std::uint64_t>(into.size(), size - offset);
-  const std::uint64_t at = found->content + offset + today.header - shape.header;
+  const std::uint64_t at = place.content() + offset + today.header - shape.header;
   return sys::pread(fd_, into.first(static_cast<std::size_t>(count)), at);
 }
 
 Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
-  if (!by_uid_.contains(uid.value) || !state().messages.contains(uid)) TRY(refresh());
+  if (!state().messages.contains(uid)) TRY(refresh());
   Shape shape;
   bool has_bookkeeping = false;
   {
     const auto held = lock(sys::Lock::Shared, Missing::Fail);
     if (!held) return fail(held.error());
-    const Found* found = TRY(locate(uid));
-    shape = shape_of(*found);
-    has_bookkeeping = found->has_bookkeeping;
+    const Place place = TRY(locate(uid));
+    shape = shape_of(place);
+    has_bookkeeping = place.has_bookkeeping != 0;
   }
   auto stored = std::make_unique<ContentReader>(shared_from_this(), uid, shape);
   if (view == View::Stored) return stored;
   // Not before: locate() may have replayed the log anew.
-  const auto entry = state().messages.find(uid);
-  if (entry == state().messages.end()) return fail(Errc::NotFound, "Message is gone");
-  const std::uint64_t wire_size = entry->second.size;
+  const Entry* const entry = state().messages.find(uid);
+  if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
+  const std::uint64_t wire_size = entry->size;
   std::vector<Range> hidden;
   if (has_bookkeeping) hidden = TRY(find_bookkeeping_fields(*stored));
   return make_wire_view(std::move(stored), std::move(hidden), wire_size);
 }
 
 Result<std::string> MboxMailbox::from_line(Uid uid) {
-  if (!by_uid_.contains(uid.value)) TRY(refresh());
+  if (!state().messages.contains(uid)) TRY(refresh());
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
-  const Found* found = TRY(locate(uid));
-  std::string line =
-      TRY(sys::pread_all(fd_, found->from, static_cast<std::size_t>(found->content - found->from)));
+  const Place place = TRY(locate(uid));
+  std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
   return line;
 }

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "libmail/base/file_descriptor.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/logged_mailbox.h"
+#include "libmail/store/mbox/places.h"
 #include "libmail/store/mbox/record.h"
 #include "libmail/store/mbox/rewrite.h"
 #include "libmail/store/mbox/scanner.h"
@@ -23,8 +25,7 @@ namespace mail::store::mbox {
 
 class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_this<MboxMailbox> {
  public:
-  // `cache_path`: the disposable message list (cache.h).
-  MboxMailbox(std::string path, std::string log_path, std::string cache_path,
+  MboxMailbox(std::string path, std::string log_path, const std::string& index_path,
               const Settings& settings);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
@@ -47,6 +48,8 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
  protected:
   Result<void> refresh() override;
   void take_over(bool flags, bool expunged) override;
+  void put_format(IndexWriter& writer) override;
+  void restore() override;
 
  private:
   // The file's lock, held until destroyed. They nest, but Shared is never raised to Exclusive.
@@ -70,10 +73,16 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> open_file(sys::Lock kind, Missing missing);
 
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
+  [[nodiscard]] bool knows(const struct ::stat& status) const;
   Result<void> look();        // under the file's lock: scan and reconcile
+  Result<bool> look_at_tail(const struct ::stat& status);
+  Result<void> look_at_all(const struct ::stat& status, const std::vector<Range>& holes);
   Result<void> forget_all();  // the file is not there
+  void forget_look();
+  void remember(const struct ::stat& status, std::chrono::system_clock::time_point when);
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
-  Result<const Found*> locate(Uid uid);  // under the file's lock
+  Result<Place> locate(Uid uid);  // under the file's lock
+  Result<std::optional<Place>> find_place(Uid uid);
 
   // append.cc
   enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };
@@ -96,21 +105,32 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   void close_intent(Ops& ops, const Intent& intent) const;
 
   // fold.cc
-  Result<void> splice_fields(const Found& found, const Entry& entry, std::vector<Splice>& splices);
+  Result<std::vector<Place>> places_to_fold();
+  Result<void> write_pending();
+  Result<void> splice_fields(const Place& place, const Entry& entry, std::vector<Splice>& splices);
 
   std::string path_;
-  std::string cache_path_;
   FileDescriptor fd_;
   bool is_writable_ = false;
   int depth_ = 0;
   bool is_exclusive_ = false;
   std::shared_ptr<void> extra_lock_;
 
+  // What the last look found. Lies in the index like this, and the places behind it.
+  struct Look {
+    std::uint64_t device = 0, inode = 0, octets = 0;
+    std::int64_t mtime = 0, mtime_nanoseconds = 0, ctime = 0, ctime_nanoseconds = 0;
+    std::uint64_t is_settled = 0;  // a later change is sure to show in the file's times
+    // Only what stands at its end was read since the file changed; the rest is taken to be as it
+    // was, and each message's From_ line looked at before it is read.
+    std::uint64_t is_tail_only = 0;
+    std::uint64_t uid_validity = 0;
+    // The message that stands last.
+    std::uint64_t last_from = 0, last_fingerprint = 0, last_uid = 0;
+  };
   bool has_looked_ = false;
-  bool is_settled_ = false;  // a later change is sure to show in the file's times
-  struct ::stat looked_ {};
-  std::vector<Found> found_;
-  std::unordered_map<std::uint32_t, std::size_t> by_uid_;
+  Look look_;
+  Places places_;
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
   std::set<std::string> left_;                       // intents that only their retry can resolve
   Watch watch_;

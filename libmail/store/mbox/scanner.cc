@@ -55,7 +55,7 @@ class Scanner {
     found.end = empty_.empty() ? at : empty_at_;
     if (in_header_) found.header_end = found.end;
     empty_.clear();
-    found.key = std::to_string(hasher_.digest());
+    found.fingerprint = hasher_.digest();
     if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
     if (!found.is_pseudo || !scan_.messages.empty()) scan_.messages.push_back(std::move(found));
   }

@@ -6,6 +6,25 @@
 #include "libmail/store/view.h"
 
 namespace mail::store::memory {
+namespace {
+
+class MemorySnapshot final : public Snapshot {
+ public:
+  explicit MemorySnapshot(const Box& box) : box_(box) {}
+  [[nodiscard]] std::optional<MessageInfo> find(Uid uid) const override {
+    const auto found = box_.messages.find(uid);
+    if (found == box_.messages.end()) return std::nullopt;
+    return found->second.info;
+  }
+  void for_each(const std::function<void(const MessageInfo&)>& visit) const override {
+    for (const auto& [uid, message] : box_.messages) visit(message.info);
+  }
+
+ private:
+  const Box& box_;
+};
+
+}  // namespace
 
 MemoryMailbox::~MemoryMailbox() {
   if (holds_lock_) box_->is_locked = false;
@@ -52,10 +71,8 @@ Result<void> MemoryMailbox::may_change() const {
 Result<Changes> MemoryMailbox::change(const Edit& edit) {
   TRY(world_->call());
   TRY(may_change());
-  std::vector<MessageInfo> snapshot;
-  for (const auto& [uid, message] : box_->messages) snapshot.push_back(message.info);
   Changes changes;
-  for (const Change& wish : edit(snapshot)) {
+  for (const Change& wish : edit(MemorySnapshot{*box_})) {
     const auto found = box_->messages.find(wish.uid);
     if (found == box_->messages.end()) continue;
     if (wish.expunge) {

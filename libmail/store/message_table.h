@@ -1,0 +1,109 @@
+// MessageTable: what is known of each message of a mailbox, 40 octets apiece, by ascending UID.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "libmail/store/types.h"
+
+namespace mail::store {
+
+// By which the format finds a message again: a fingerprint (mbox), or where the name of its file
+// stands among the names of the State (Maildir). The numbers of both say nothing of each other.
+struct Key {
+  std::uint64_t value = 0;
+  bool is_name = false;
+  bool operator==(const Key&) const = default;
+};
+
+// A message known under its UID. Lies in the index file as it is in memory.
+struct Entry {
+  Uid uid;
+  Flags flags;
+  ModSeq modseq;
+  WallTime date{};
+  std::uint64_t size : 56 = 0;        // MessageInfo::size
+  std::uint64_t old : 1 = 0;          // MessageInfo::old
+  std::uint64_t pending : 1 = 0;      // flags and old are acknowledged, but not yet in the format's
+                                      // own place
+  std::uint64_t key_is_name : 1 = 0;  // Key
+  std::uint64_t removed : 1 = 0;      // MessageTable's own
+  std::uint64_t key_value = 0;
+
+  [[nodiscard]] Key key() const { return {key_value, key_is_name != 0}; }
+  void set_key(const Key& key) {
+    key_value = key.value;
+    key_is_name = key.is_name ? 1 : 0;
+  }
+};
+static_assert(sizeof(Entry) == 40);
+
+class MessageTable {
+ public:
+  // Over what is there, ascending.
+  class Iterator {
+   public:
+    using value_type = Entry;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    Iterator(const Entry* at, const Entry* end) : at_(at), end_(end) { pass(); }
+    const Entry& operator*() const { return *at_; }
+    const Entry* operator->() const { return at_; }
+    Iterator& operator++() {
+      ++at_;
+      pass();
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    void pass() {
+      while (at_ != end_ && at_->removed != 0) ++at_;
+    }
+    const Entry* at_ = nullptr;
+    const Entry* end_ = nullptr;
+  };
+
+  [[nodiscard]] Iterator begin() const { return {entries_.data(), past_end()}; }
+  [[nodiscard]] Iterator end() const { return {past_end(), past_end()}; }
+  // Those with a higher UID.
+  struct Rest {
+    Iterator first, last;
+    [[nodiscard]] Iterator begin() const { return first; }
+    [[nodiscard]] Iterator end() const { return last; }
+  };
+  [[nodiscard]] Rest after(Uid uid) const;
+  [[nodiscard]] std::size_t size() const { return entries_.size() - removed_; }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] std::size_t pending() const { return pending_; }  // how many are
+
+  // Null: not there. Valid until the next put(), take() or assign().
+  [[nodiscard]] const Entry* find(Uid uid) const;
+  [[nodiscard]] bool contains(Uid uid) const { return find(uid) != nullptr; }
+  // How many come before it.
+  [[nodiscard]] std::size_t rank(Uid uid) const;
+
+  void put(const Entry& entry);  // adds, or takes the place of the one with its UID
+  std::optional<Entry> take(Uid uid);
+  void clear() { *this = {}; }
+  // From an index; false, and empty, unless they ascend.
+  bool assign(std::vector<Entry> entries);
+
+ private:
+  [[nodiscard]] const Entry* past_end() const { return entries_.data() + entries_.size(); }
+  [[nodiscard]] std::vector<Entry>::const_iterator at_or_after(Uid uid) const;
+  void sweep();
+
+  std::vector<Entry> entries_;
+  std::size_t removed_ = 0;  // entries left in their places, so that taking many is not quadratic
+  std::size_t pending_ = 0;
+};
+
+}  // namespace mail::store

@@ -1,0 +1,172 @@
+// LoggedMailbox: which message of before each one is that lies there now.
+#include <algorithm>
+#include <unordered_map>
+
+#include "libmail/store/hash.h"
+#include "libmail/store/logged_mailbox.h"
+
+namespace mail::store {
+namespace {
+
+std::string word_of(const Item& item) {
+  return item.name.empty() ? std::to_string(item.fingerprint) : std::string(item.name);
+}
+
+// The known messages, ascending: of equal ones the first in the mailbox is the first known. Mostly
+// all lie in the order in which they are known; what does not is found by its hash.
+class Known {
+ public:
+  // Those behind `after`.
+  Known(const State& state, bool by_name, Uid after) : names_(state.names), by_name_(by_name) {
+    for (const Entry& entry : state.messages.after(after)) entries_.push_back(&entry);
+    const auto middle = static_cast<std::ptrdiff_t>(entries_.size());
+    for (const Entry& entry : state.doomed.after(after)) entries_.push_back(&entry);
+    std::inplace_merge(entries_.begin(), entries_.begin() + middle, entries_.end(),
+                       [](const Entry* a, const Entry* b) { return a->uid < b->uid; });
+  }
+
+  // Null: not known, or all of its like are taken.
+  const Entry* take(const Item& item) {
+    if (!has_hashes_) {
+      if (next_ < entries_.size() && matches(*entries_.at(next_), item)) return entries_.at(next_++);
+      make_hashes();
+    }
+    const std::uint64_t hash = item.name.empty() ? item.fingerprint : hash_of(item.name);
+    const auto first = std::lower_bound(
+        hashes_.begin(), hashes_.end(), hash,
+        [](const Hashed& one, std::uint64_t wanted) { return one.hash < wanted; });
+    auto& taken = taken_[hash];
+    const auto left = static_cast<std::size_t>(hashes_.end() - first);
+    if (taken >= left) return nullptr;
+    const Hashed& one = *(first + static_cast<std::ptrdiff_t>(taken));
+    if (one.hash != hash || !matches(*entries_.at(one.index), item)) return nullptr;
+    ++taken;
+    return std::exchange(entries_.at(one.index), nullptr);
+  }
+
+  // What take() has not given.
+  template <class Visit>
+  void for_each_left(const Visit& visit) const {
+    for (std::size_t i = next_; i < entries_.size(); ++i) {
+      if (entries_.at(i) != nullptr) visit(*entries_.at(i));
+    }
+  }
+
+ private:
+  struct Hashed {
+    std::uint64_t hash;
+    std::size_t index;
+  };
+
+  // A name may look like a number.
+  [[nodiscard]] std::string name_of(const Entry& entry) const {
+    if (entry.key_is_name == 0) return std::to_string(entry.key_value);
+    return std::string(names_.view(entry.key_value));
+  }
+  [[nodiscard]] bool matches(const Entry& entry, const Item& item) const {
+    if (!by_name_) return entry.key_is_name == 0 && entry.key_value == item.fingerprint;
+    if (entry.key_is_name != 0) return names_.view(entry.key_value) == item.name;
+    return name_of(entry) == item.name;
+  }
+  void make_hashes() {
+    has_hashes_ = true;
+    hashes_.reserve(entries_.size() - next_);
+    for (std::size_t i = next_; i < entries_.size(); ++i) {
+      const Entry& entry = *entries_.at(i);
+      const bool is_number = entry.key_is_name == 0 && !by_name_;
+      hashes_.push_back({is_number ? entry.key_value : hash_of(name_of(entry)), i});
+    }
+    std::sort(hashes_.begin(), hashes_.end(), [](const Hashed& a, const Hashed& b) {
+      return a.hash != b.hash ? a.hash < b.hash : a.index < b.index;
+    });
+  }
+
+  const Names& names_;
+  bool by_name_;
+  std::vector<const Entry*> entries_;
+  std::size_t next_ = 0;  // entries before it are taken
+  bool has_hashes_ = false;
+  std::vector<Hashed> hashes_;
+  std::unordered_map<std::uint64_t, std::size_t> taken_;  // by hash: how many
+};
+
+}  // namespace
+
+Result<void> LoggedMailbox::add(Item& item, Ops& ops, ModSeq modseq, Uid& next) {
+  if (next.value == UINT32_MAX) return fail(Errc::TooMany, "Mailbox has run out of UIDs");
+  Entry entry;
+  entry.uid = next;
+  entry.modseq = modseq;
+  entry.date = item.date;
+  entry.size = item.size & ((1ULL << 56U) - 1);
+  entry.flags = item.flags;
+  entry.old = item.old ? 1 : 0;
+  ops.message(entry, word_of(item));
+  if (item.wished != nullptr && (*item.wished != item.flags || item.old)) {
+    ops.flags(next, modseq, *item.wished, false);
+  }
+  item.uid = next;
+  ++next.value;
+  return {};
+}
+
+Result<void> LoggedMailbox::add_new(const std::vector<Item*>& items) {
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  Uid next = state().uid_next;
+  for (Item* item : items) TRY(add(*item, ops, modseq, next));
+  TRY(log_.write(ops, true));
+  return log_.sync();
+}
+
+// Whether there is something to note of a message that lies there still.
+bool LoggedMailbox::compare(const Entry& entry, const Item& item, ModSeq modseq, Ops& ops) const {
+  const Flags flags = flags_of(entry, item);
+  const bool is_same = flags == entry.flags && item.old == (entry.old != 0);
+  if (is_same == (entry.pending == 0)) return false;
+  // Taken over, but the log did not get to say so; or changed by another program.
+  ops.stored(entry.uid, is_same ? entry.modseq : modseq, flags, item.old);
+  return true;
+}
+
+Result<void> LoggedMailbox::reconcile_tail(Uid uid, const std::vector<Item*>& items) {
+  TRY(log_.load_names());
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  items.front()->uid = uid;
+  const Entry* const entry = state().messages.find(uid);
+  const bool any = entry != nullptr && compare(*entry, *items.front(), modseq, ops);
+  return reconcile_behind(uid, std::span(items).subspan(1), ops, modseq, any);
+}
+
+Result<void> LoggedMailbox::reconcile(const std::vector<Item*>& items, bool trust_hints) {
+  TRY(log_.load_names());
+  Ops ops;
+  const ModSeq modseq = log_.next_modseq(ops);
+  return reconcile_behind({}, items, ops, modseq, false, trust_hints);
+}
+
+Result<void> LoggedMailbox::reconcile_behind(Uid after, std::span<Item* const> items, Ops& ops,
+                                             ModSeq modseq, bool any, bool trust_hints) {
+  Known known{state(), !items.empty() && !items.front()->name.empty(), after};
+  Uid next = state().uid_next;
+  for (Item* item : items) {
+    if (const Entry* const entry = known.take(*item)) {
+      item->uid = entry->uid;
+      const bool is_doomed = state().doomed.contains(entry->uid);
+      if (!is_doomed && compare(*entry, *item, modseq, ops)) any = true;
+      continue;
+    }
+    if (trust_hints && item->uid_hint >= next.value) next = {item->uid_hint};
+    TRY(add(*item, ops, modseq, next));
+    any = true;
+  }
+  known.for_each_left([&](const Entry& entry) {
+    ops.gone(entry.uid, modseq);
+    any = true;
+  });
+  if (any) TRY(log_.write(ops, true));
+  return log_.sync();
+}
+
+}  // namespace mail::store
