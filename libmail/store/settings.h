@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,7 +23,8 @@ struct Settings {
   // (DESIGN.md section 5).
   std::function<Result<std::shared_ptr<void>>(const std::string& path)> extra_lock;
   bool copy_with_hardlinks = true;  // Maildir to Maildir (maildir_copy_with_hardlinks)
-  const Clock* clock = nullptr;     // null: the system's
+  std::uint64_t rewrite_window = 1ULL << 20U;  // octets of an mbox changed at a time
+  const Clock* clock = nullptr;                // null: the system's
 };
 
 }  // namespace mail::store

@@ -180,7 +180,9 @@ bool apply_one(State& state, std::string_view op) {
   } else if (verb == "void") {
     state.intents.erase(in.text());
   } else if (verb == "rewrite") {
-    state.rewrite = Rewrite{in.number(), in.number(), in.number(), in.number(), in.number(16)};
+    state.rewrite = Rewrite{};
+  } else if (verb == "window") {
+    state.rewrite = Rewrite{in.number(16), in.number(), in.number(), in.number(), in.number()};
   } else if (verb == "rewritten") {
     state.rewrite.reset();
   } else if (verb == "floor") {
@@ -350,13 +352,13 @@ void Ops::abandon(std::string_view id) {
   begin("void");
   word(id);
 }
-void Ops::rewrite(const Rewrite& rewrite) {
-  begin("rewrite");
+void Ops::window(const Rewrite& rewrite) {
+  begin("window");
+  word(hex(rewrite.id));
   number(rewrite.inode);
-  number(rewrite.begin);
   number(rewrite.old_end);
   number(rewrite.new_end);
-  word(hex(rewrite.hash));
+  number(rewrite.windows);
 }
 void Ops::rewritten() { begin("rewritten"); }
 
@@ -383,7 +385,7 @@ void put_intents(const State& state, const std::function<void(Ops& ops)>& put) {
     put(ops);
   }
   if (state.rewrite) {
-    ops.rewrite(*state.rewrite);
+    ops.window(*state.rewrite);
     put(ops);
   }
 }

@@ -54,13 +54,13 @@ struct Intent {
   std::uint64_t body_hash = 0;
 };
 
-// A rewrite of an mbox from `begin` on, whose new octets stand in the side file.
+// A rewrite of an mbox that has begun: its windows are recorded in the side files (docs/mbox.md).
 struct Rewrite {
+  std::uint64_t id = 0;  // 0: one of before 2026-11-28, nothing is known of it any more
   std::uint64_t inode = 0;
-  std::uint64_t begin = 0;
   std::uint64_t old_end = 0;
   std::uint64_t new_end = 0;
-  std::uint64_t hash = 0;  // of the side file
+  std::uint64_t windows = 0;
 };
 
 struct Done {
@@ -123,7 +123,7 @@ class Ops {
   void intent(const Intent& intent);
   void done(std::string_view id, const Done& done);
   void abandon(std::string_view id);  // void
-  void rewrite(const Rewrite& rewrite);
+  void window(const Rewrite& rewrite);
   void rewritten();
 
  private:

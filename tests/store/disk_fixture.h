@@ -64,6 +64,7 @@ class MboxFixture : public Fixture {
   ManualClock& clock() override { return clock_; }
   [[nodiscard]] std::string inbox() const { return home_.path() + "/spool/boss"; }
   [[nodiscard]] const std::string& home() const { return home_.path(); }
+  Settings& settings() { return settings_; }  // before open()
 
  protected:
   TemporaryHome home_;

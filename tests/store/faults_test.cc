@@ -51,7 +51,7 @@ const std::string kNew = "Received: by mx with SMTP id Q77\nB: 2\n\nthe second\n
 const std::string kThird = "C: 3\n\nthe third\n";
 
 TEST_P(StoreFaults, AppendIsOnceAndWhole) {
-  const bool is_mbox = std::string(GetParam().name) == "mbox";
+  const bool is_mbox = std::string(GetParam().name) != "maildir";
   std::string stored = kNew;
   if (is_mbox) stored.replace(stored.find("From me"), 4, ">From");
   for (const std::string action : {"kill", "torn", "after", "ENOSPC", "EDQUOT", "EIO"}) {
@@ -252,6 +252,12 @@ INSTANTIATE_TEST_SUITE_P(Disk, StoreFaults,
                          testing::Values(Param{"mbox",
                                                []() -> std::unique_ptr<Fixture> {
                                                  return std::make_unique<MboxFixture>();
+                                               }},
+                                         Param{"mbox in windows",
+                                               []() -> std::unique_ptr<Fixture> {
+                                                 auto made = std::make_unique<MboxFixture>();
+                                                 made->settings().rewrite_window = 2000;
+                                                 return made;
                                                }},
                                          Param{"maildir", []() -> std::unique_ptr<Fixture> {
                                                  return std::make_unique<MaildirFixture>();

@@ -139,7 +139,7 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
       } else if (intent.may_be_retried && mine == nullptr) {
         return Outcome::Left;
       } else {
-        Rewriter rewriter{fd_, path_, log_};
+        Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
         TRY(rewriter.apply({{intent.at, end, {}}}, {}));
       }
       ops.abandon(intent.id);
@@ -170,7 +170,7 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
 
 Result<void> MboxMailbox::resolve_all() {
   if (state().rewrite) {
-    Rewriter rewriter{fd_, path_, log_};
+    Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
     TRY(rewriter.recover());
   }
   const auto intents = state().intents;
@@ -307,7 +307,7 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   std::optional<StateLog::Guard> guard { TRY(log_.lock()) };
   if (const auto open = state().intents.find(intent.id); open != state().intents.end()) {
     if (state().rewrite) {
-      Rewriter rewriter{fd_, path_, log_};
+      Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
       TRY(rewriter.recover());
     }
     const Intent before = open->second;

@@ -37,13 +37,14 @@ std::vector<Field> fields_for(const Entry& entry) {
 
 }  // namespace
 
-Result<void> MboxMailbox::splice_fields(const Place& place, const Entry& entry,
+// False where the header section is not ours to change: the flags stay in the log.
+Result<bool> MboxMailbox::splice_fields(const Place& place, const Entry& entry,
                                         std::vector<Splice>& splices) {
   const std::uint64_t size = place.header_end - place.content();
-  if (size > kMaxHeader) return {};
+  if (size > kMaxHeader) return false;
   const std::string header =
       TRY(sys::pread_all(fd_, place.content(), static_cast<std::size_t>(size)));
-  if (!header.empty() && header.back() != '\n') return {};  // ends inside a line: not ours to mend
+  if (!header.empty() && header.back() != '\n') return false;  // ends inside a line
   const std::string line_end = header.ends_with("\r\n") ? "\r\n" : "\n";
   auto fields = fields_for(entry);
   std::size_t at = 0;
@@ -74,7 +75,46 @@ Result<void> MboxMailbox::splice_fields(const Place& place, const Entry& entry,
     }
   }
   if (!added.empty()) splices.push_back({place.header_end, place.header_end, added});
-  return {};
+  return true;
+}
+
+// Where everything lies now: as before, moved by the splices, so that nothing need be read anew.
+void MboxMailbox::follow(const std::vector<Splice>& splices) {
+  std::size_t next = 0;
+  std::uint64_t added = 0;
+  std::uint64_t removed = 0;
+  const auto move = [&](std::uint64_t at, bool with_here) {
+    while (next < splices.size() &&
+           (splices.at(next).begin < at || (with_here && splices.at(next).begin == at))) {
+      added += splices.at(next).with.size();
+      removed += splices.at(next).end - splices.at(next).begin;
+      ++next;
+    }
+    return at + added - removed;
+  };
+  std::vector<Place> places = places_.all();
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.from < b.from; });
+  std::vector<Place> kept;
+  kept.reserve(places.size());
+  for (Place place : places) {
+    const std::uint64_t from = place.from;
+    place.from = move(place.from, false);
+    if (next < splices.size() && splices.at(next).begin == from) continue;  // expunged
+    const std::size_t first = next;
+    place.header_end = move(place.header_end, true);
+    if (next > first) place.has_bookkeeping = 1;
+    place.end = move(place.end, false);
+    kept.push_back(place);
+  }
+  look_.last_uid = look_.last_from = look_.last_fingerprint = 0;
+  if (!kept.empty()) {
+    const Entry* const last = state().messages.find(kept.back().uid);
+    look_.last_from = kept.back().from;
+    look_.last_uid = last == nullptr ? 0 : last->uid.value;
+    look_.last_fingerprint = last == nullptr ? 0 : last->key_value;
+  }
+  places_.assign(std::move(kept));
 }
 
 // What the log has and the file has not, by where it lies.
@@ -117,14 +157,16 @@ Result<void> MboxMailbox::write_pending() {
     }
     const Entry* const entry = state().messages.find(place.uid);
     if (entry == nullptr || entry->pending == 0) continue;
-    TRY(splice_fields(place, *entry, splices));
+    if (!TRY(splice_fields(place, *entry, splices))) continue;
     finished.stored(place.uid, entry->modseq, entry->flags, entry->old != 0);
   }
   if (splices.empty()) return log_.write(finished, true);
-  Rewriter rewriter{fd_, path_, log_};
+  Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
+  has_looked_ = false;
   TRY(rewriter.apply(splices, finished));
-  // Where everything lies now: one look while nobody else can change it.
-  return look();
+  follow(splices);
+  remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it
+  return {};
 }
 
 Result<void> MboxMailbox::fold() {

@@ -209,7 +209,7 @@ Result<void> MboxMailStore::remove(std::string_view name) {
   const std::string log_path = log_path_of(checked);
   let_validity_pass(log_path);
   TRY(sys::unlink(path));
-  for (const char* suffix : {"", ".index", ".session"}) {
+  for (const char* suffix : {"", ".index", ".session", ".window", ".window-2"}) {
     if (auto gone = sys::unlink(log_path + suffix); !gone && gone.error().code != Errc::NotFound) {
       log::warning(gone.error().log_text);
     }

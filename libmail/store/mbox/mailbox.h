@@ -107,7 +107,8 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   // fold.cc
   Result<std::vector<Place>> places_to_fold();
   Result<void> write_pending();
-  Result<void> splice_fields(const Place& place, const Entry& entry, std::vector<Splice>& splices);
+  Result<bool> splice_fields(const Place& place, const Entry& entry, std::vector<Splice>& splices);
+  void follow(const std::vector<Splice>& splices);
 
   std::string path_;
   FileDescriptor fd_;

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <chrono>
 
-#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/hash.h"
@@ -12,272 +12,179 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr std::uint64_t kBlock = 4096;  // octets; each is found old or new after a crash
 constexpr std::uint64_t kChunk = 1ULL << 20U;
+constexpr std::uint64_t kProbe = 4096;           // octets
+constexpr std::uint64_t kSmallestWindow = 4096;  // octets; where there is no room for more
+constexpr std::uint64_t kLessRoom = 16;
 
-// Blocks are pages of the file: what a kill or a power loss leaves is old or new a page at a time.
-std::uint64_t block_end(std::uint64_t at, std::uint64_t end) {
-  return std::min((at / kBlock + 1) * kBlock, end);
+Result<std::uint64_t> new_id() {
+  const std::string octets = TRY(sys::random_octets(8));
+  return std::max<std::uint64_t>(1, hash_of(octets));
 }
 
-std::uint64_t blocks_of(const Rewrite& rewrite) {
-  if (rewrite.old_end == rewrite.begin) return 0;
-  return (rewrite.old_end - 1) / kBlock - rewrite.begin / kBlock + 1;
+Result<std::uint64_t> size_of(const FileDescriptor& fd) {
+  const auto status = TRY(sys::fstat(fd));
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
-std::string to_octets(std::uint64_t value) {
-  std::string out;
-  for (unsigned shift = 0; shift < 64; shift += 8) out += static_cast<char>(value >> shift);
-  return out;
-}
-
-Result<std::uint64_t> hash_range(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end) {
-  Hasher hasher;
-  for (std::uint64_t at = begin; at < end; at += kChunk) {
-    const auto want = std::min(kChunk, end - at);
-    hasher.update(TRY(sys::pread_all(fd, at, static_cast<std::size_t>(want))));
+Result<void> write_nul(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end) {
+  while (begin < end) {
+    const auto count = std::min(kChunk, end - begin);
+    TRY(sys::pwrite_all(fd, std::string(static_cast<std::size_t>(count), '\0'), begin));
+    begin += count;
   }
-  return hasher.digest();
+  return {};
+}
+
+bool is_want_of_room(const Error& error) {
+  return error.code == Errc::NoSpace || error.code == Errc::OverQuota;
 }
 
 }  // namespace
 
-std::string Rewriter::side_path(const Rewrite& rewrite) const {
-  return log_.path() + ".rewrite-" + std::to_string(rewrite.hash);
+std::string Rewriter::side_path(std::size_t slot) const {
+  return log_.path() + (slot == 0 ? ".window" : ".window-2");
 }
 
-// The side file: the new octets, one hash of 8 octets for each old block, and one of what is cut
-// off.
-Result<Rewrite> Rewriter::make_side_file(std::uint64_t begin, std::uint64_t old_end,
-                                         const std::vector<Piece>& pieces) {
-  const std::string temporary = log_.path() + ".rewrite.new";
-  auto side = TRY(sys::open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  auto built = [&]() -> Result<Rewrite> {
-    const auto status = TRY(sys::fstat(mbox_));
-    Rewrite rewrite{status.st_ino, begin, old_end, begin, 0};
-    Hasher hasher;
-    std::uint64_t size = 0;
-    std::string pending;
-    const auto flush = [&]() -> Result<void> {
-      hasher.update(pending);
-      TRY(sys::pwrite_all(side, pending, size));
-      size += pending.size();
-      pending.clear();
-      return {};
-    };
-    for (const Piece& piece : pieces) {
-      pending += piece.literal;
-      for (std::uint64_t at = piece.begin; piece.from != nullptr && at < piece.end;) {
-        const auto want = std::min(kChunk, piece.end - at);
-        const std::string got =
-            TRY(sys::pread_all(*piece.from, at, static_cast<std::size_t>(want)));
-        if (got.size() != want) return fail(Errc::InUse, "Mailbox changed while it was read");
-        pending += got;
-        at += want;
-        if (pending.size() >= kChunk) TRY(flush());
-      }
-    }
-    TRY(flush());
-    rewrite.new_end = begin + size;
-    for (std::uint64_t at = begin; at < old_end; at = block_end(at, old_end)) {
-      const auto want = block_end(at, old_end) - at;
-      const std::string block = TRY(sys::pread_all(mbox_, at, static_cast<std::size_t>(want)));
-      pending += to_octets(hash_of(block));
-      if (pending.size() >= kChunk) TRY(flush());
-    }
-    pending += to_octets(TRY(hash_range(mbox_, std::min(rewrite.new_end, old_end), old_end)));
-    TRY(flush());
-    rewrite.hash = hasher.digest();
-    TRY(sys::fsync(side, temporary));
-    TRY(sys::rename(temporary, side_path(rewrite)));
-    TRY(sys::fsync_directory(parent_directory(temporary)));
-    return rewrite;
-  }();
-  if (!built) static_cast<void>(sys::unlink(temporary));
-  return built;
+// Its name is durable before there is an octet in it, and it is never emptied: an empty one's name
+// may not be.
+Result<const FileDescriptor*> Rewriter::side(std::size_t slot) {
+  FileDescriptor& fd = sides_.at(slot);
+  if (fd.is_open()) return &fd;
+  const std::string path = side_path(slot);
+  fd = TRY(sys::open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  if (TRY(size_of(fd)) == 0) TRY(sys::fsync_directory(parent_directory(path)));
+  return &fd;
 }
 
-Result<void> Rewriter::copy(const FileDescriptor& side, const Rewrite& rewrite, std::uint64_t begin,
-                            std::uint64_t end) {
-  while (begin < end) {
-    const auto want = std::min(kChunk, end - begin);
-    const std::string octets =
-        TRY(sys::pread_all(side, begin - rewrite.begin, static_cast<std::size_t>(want)));
-    TRY(sys::pwrite_all(mbox_, octets, begin));
-    begin += want;
+// Several windows: from the first one on there must be room for all of them.
+Result<void> Rewriter::reserve(const Pass& pass) {
+  if (pass.windows.size() < 2) return {};
+  std::uint64_t need = 0;
+  for (const Window& window : pass.windows) need = std::max(need, record_size(window.length));
+  for (std::size_t slot = 0; slot < sides_.size(); ++slot) {
+    const FileDescriptor* fd = TRY(side(slot));
+    const std::uint64_t have = TRY(size_of(*fd));
+    TRY(write_nul(*fd, have, need));
   }
   return {};
 }
 
-Result<void> Rewriter::finish(const Rewrite& rewrite, const Ops& finished) {
-  Ops ops = finished;
-  ops.rewritten();
+Result<Pass> Rewriter::plan(const std::vector<Splice>& splices, Direction direction) {
+  const std::uint64_t size = TRY(size_of(mbox_));
+  for (std::uint64_t window = window_;; window /= kLessRoom) {
+    Pass pass = direction == Direction::Left ? plan_leftwards(splices, size, window)
+                                             : plan_rightwards(splices, size, window);
+    auto reserved = reserve(pass);
+    if (reserved) return pass;
+    if (!is_want_of_room(reserved.error()) || window / kLessRoom < kSmallestWindow) {
+      return fail(std::move(reserved).error());
+    }
+    if (!is_open_) clear_side_files();
+  }
+}
+
+Result<WindowRecord> Rewriter::make_record(const Window& window, const Pass& pass) {
+  WindowRecord record;
+  record.id = id_;
+  record.at = window.at;
+  record.length = window.length;
+  record.hole = window.hole;
+  record.is_last = window.is_last;
+  record.split = pass.new_end > pass.old_end ? pass.old_end : 0;
+  for (const Piece& piece : window.pieces) {
+    record.octets += piece.literal;
+    const auto want = static_cast<std::size_t>(piece.end - piece.begin);
+    const std::string got = TRY(sys::pread_all(mbox_, piece.begin, want));
+    if (got.size() != want) return fail(Errc::InUse, "Mailbox changed while it was read");
+    record.octets += got;
+  }
+  record.old_hashes = TRY(hash_blocks(mbox_, record));
+  record.near_hash = TRY(hash_before(mbox_, record));
+  if (pass.new_end <= pass.old_end && window.hole.begin < window.hole.end) {
+    const std::uint64_t from = window.is_last ? window.hole.begin : window.hole.end;
+    record.probe = {from, std::min(from + kProbe, pass.old_end)};
+    record.probe_hash = TRY(hash_range(mbox_, record.probe));
+  }
+  return record;
+}
+
+Result<void> Rewriter::begin(const Pass& pass) {
+  const auto status = TRY(sys::fstat(mbox_));
+  Ops ops;
+  ops.window({id_, status.st_ino, pass.old_end, pass.new_end, pass.windows.size()});
   TRY(log_.write(ops, true));
-  if (auto removed = sys::unlink(side_path(rewrite)); !removed) {
-    log::warning(removed.error().log_text);
-  }
-  return {};
+  is_open_ = true;
+  if (pass.new_end <= pass.old_end) return {};
+  // Room for what it grows by, durable: if there is none nothing has been overwritten yet. A
+  // foreign append after a kill lands behind the NULs.
+  auto extended = write_nul(mbox_, pass.old_end, pass.new_end);
+  if (extended) extended = sys::fdatasync(mbox_, path_);
+  if (extended) return {};
+  TRY(sys::truncate(mbox_, pass.old_end));
+  TRY(finish({}, true));
+  return extended;
 }
 
-Result<void> Rewriter::perform(const Rewrite& rewrite, const Ops& finished) {
-  const auto side = TRY(sys::open(side_path(rewrite), O_RDONLY | O_NOFOLLOW));
-  if (rewrite.new_end > rewrite.old_end) {
-    // The end first: if there is no room nothing has been overwritten yet, and a foreign append
-    // after a kill lands behind the new end.
-    auto grown =
-        copy(side, rewrite, std::max(rewrite.old_end, rewrite.new_end - 2), rewrite.new_end);
-    if (grown) grown = copy(side, rewrite, rewrite.old_end, rewrite.new_end);
-    if (!grown) {
-      TRY(sys::truncate(mbox_, rewrite.old_end));
-      Ops cancelled;
-      cancelled.rewritten();
-      TRY(log_.write(cancelled, true));
-      static_cast<void>(sys::unlink(side_path(rewrite)));
-      return grown;
-    }
-  }
-  TRY(copy(side, rewrite, rewrite.begin, std::min(rewrite.old_end, rewrite.new_end)));
-  if (rewrite.new_end < rewrite.old_end) TRY(sys::truncate(mbox_, rewrite.new_end));
-  TRY(sys::fdatasync(mbox_, path_));
-  return finish(rewrite, finished);
-}
-
-Result<void> Rewriter::apply(const std::vector<Splice>& splices, const Ops& finished) {
-  const auto status = TRY(sys::fstat(mbox_));
-  const std::uint64_t begin = splices.front().begin;
-  std::uint64_t removed = 0;
-  std::uint64_t added = 0;
-  for (const Splice& splice : splices) {
-    removed += splice.end - splice.begin;
-    added += splice.with.size();
-  }
-  // What keeps its length leaves everything behind it where it is.
-  const std::uint64_t old_end =
-      removed == added ? splices.back().end : static_cast<std::uint64_t>(status.st_size);
-  std::vector<Piece> pieces;
-  std::uint64_t at = begin;
-  for (const Splice& splice : splices) {
-    if (splice.begin > at) pieces.push_back({&mbox_, at, splice.begin, {}});
-    pieces.push_back({nullptr, 0, 0, splice.with});
-    at = splice.end;
-  }
-  if (old_end > at) pieces.push_back({&mbox_, at, old_end, {}});
-  const Rewrite rewrite = TRY(make_side_file(begin, old_end, pieces));
-  Ops ops;
-  ops.rewrite(rewrite);
-  if (auto written = log_.write(ops, true); !written) {
-    static_cast<void>(sys::unlink(side_path(rewrite)));
-    return written;
-  }
-  return perform(rewrite, finished);
-}
-
-Result<bool> Rewriter::is_whole(const FileDescriptor& side, const Rewrite& rewrite) {
-  const auto status = TRY(sys::fstat(side));
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size != rewrite.new_end - rewrite.begin + 8 * (blocks_of(rewrite) + 1)) return false;
-  return TRY(hash_range(side, 0, size))
-  == rewrite.hash;
-}
-
-// Every block is the new or the old one, with at most one torn. `tail` is where what other programs
-// have appended since then begins.
-Result<Rewriter::Finding> Rewriter::examine(const FileDescriptor& side, const Rewrite& rewrite,
-                                            std::uint64_t size, std::uint64_t& tail) {
-  if (size < std::min(rewrite.old_end, rewrite.new_end)) return Finding::Foreign;
-  std::uint64_t hash_at = rewrite.new_end - rewrite.begin;
-  bool is_unfinished = false;  // some block is not the new one
-  bool is_torn = false;
-  const std::uint64_t both_end = std::min(rewrite.old_end, rewrite.new_end);
-  for (std::uint64_t at = rewrite.begin; at < both_end; at = block_end(at, rewrite.old_end)) {
-    const std::uint64_t end = block_end(at, rewrite.old_end);
-    const std::string now = TRY(sys::pread_all(mbox_, at, static_cast<std::size_t>(end - at)));
-    const std::string old_hash = TRY(sys::pread_all(side, hash_at, 8));
-    hash_at += 8;
-    const auto want = static_cast<std::size_t>(std::min(end, rewrite.new_end) - at);
-    const std::string fresh = TRY(sys::pread_all(side, at - rewrite.begin, want));
-    if (std::string_view{now}.starts_with(fresh)) continue;
-    is_unfinished = true;
-    if (to_octets(hash_of(now)) == old_hash) continue;
-    if (is_torn) return Finding::Foreign;
-    is_torn = true;
-  }
-  if (rewrite.new_end < rewrite.old_end) {
-    tail = rewrite.old_end;
-    const std::string cut_hash =
-        TRY(sys::pread_all(side, rewrite.new_end - rewrite.begin + 8 * blocks_of(rewrite), 8));
-    const std::uint64_t now_hash = TRY(hash_range(mbox_, rewrite.new_end, rewrite.old_end));
-    const bool is_cut = size < rewrite.old_end || to_octets(now_hash) != cut_hash;
-    if (is_cut) return is_unfinished ? Finding::Foreign : Finding::Finished;
-    return Finding::Redo;
-  }
-  // Growing: was the end extended? Then each octet of it is the new one, or NUL where it was torn.
-  tail = rewrite.old_end;
-  if (rewrite.new_end == rewrite.old_end) {
-    tail = size;  // in place: whatever stands behind stays there
-    return Finding::Redo;
-  }
-  const std::uint64_t ours_end = std::min(size, rewrite.new_end);
-  bool is_ours = true;
-  for (std::uint64_t at = rewrite.old_end; at < ours_end && is_ours; at += kBlock) {
-    const auto want = static_cast<std::size_t>(std::min(kBlock, ours_end - at));
-    const std::string now = TRY(sys::pread_all(mbox_, at, want));
-    const std::string fresh = TRY(sys::pread_all(side, at - rewrite.begin, want));
-    is_ours = now.size() == fresh.size() &&
-              std::equal(now.begin(), now.end(), fresh.begin(),
-                         [](char a, char b) { return a == b || a == '\0'; });
-  }
-  if (is_ours) {
-    tail = ours_end;
-  } else if (!is_unfinished) {
-    return Finding::Foreign;  // all new, and yet not extended: that was not us
-  }
-  return Finding::Redo;
-}
-
-Result<void> Rewriter::set_aside(const Rewrite& rewrite) {
-  const std::string aside = log_.path() + ".damaged-" + std::to_string(rewrite.hash);
-  log::error("mailbox " + log::escape(path_) +
-             ": another program changed it in the middle of our rewrite; what we were about to "
-             "write is set aside as " +
-             log::escape(aside));
-  if (auto moved = sys::rename(side_path(rewrite), aside);
-      !moved && moved.error().code != Errc::NotFound) {
-    return moved;
-  }
-  Ops ops;
-  ops.rewritten();
-  return log_.write(ops, true);
-}
-
-Result<void> Rewriter::recover() {
-  const Rewrite rewrite = *log_.state().rewrite;
-  TRY(log_.sync());
-  const auto status = TRY(sys::fstat(mbox_));
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  auto side = sys::open(side_path(rewrite), O_RDONLY | O_NOFOLLOW);
-  if (!side && side.error().code != Errc::NotFound) return fail(side.error());
-  if (!side || status.st_ino != rewrite.inode || !TRY(is_whole(*side, rewrite))) {
-    return set_aside(rewrite);
-  }
-  std::uint64_t tail = size;
-  const Finding finding = TRY(examine(*side, rewrite, size, tail));
-  if (finding == Finding::Foreign) return set_aside(rewrite);
-  if (finding == Finding::Finished) {
+Result<void> Rewriter::perform(const Pass& pass) {
+  id_ = TRY(new_id());
+  for (std::size_t i = 0; i < pass.windows.size(); ++i) {
+    WindowRecord record = TRY(make_record(pass.windows.at(i), pass));
+    record.count = i;
+    const FileDescriptor* fd = TRY(side(slot_));
+    TRY(sys::pwrite_all(*fd, to_octets(record), 0));
+    TRY(sys::fdatasync(*fd, side_path(slot_)));
+    slot_ = 1 - slot_;
+    if (i == 0) TRY(begin(pass));
+    TRY(sys::pwrite_all(mbox_, record.octets, record.at));
+    if (record.is_last && pass.new_end < pass.old_end) TRY(sys::truncate(mbox_, pass.new_end));
     TRY(sys::fdatasync(mbox_, path_));
-    return finish(rewrite, {});
   }
-  if (tail >= size) return perform(rewrite, {});
-  // Others have appended: their octets become part of a rewrite anew, which the log takes over in
-  // one line; the old side file is not needed once that stands.
-  const std::vector<Piece> pieces{{&*side, 0, rewrite.new_end - rewrite.begin, {}},
-                                  {&mbox_, tail, size, {}}};
-  const Rewrite again = TRY(make_side_file(rewrite.begin, size, pieces));
-  Ops ops;
-  ops.rewrite(again);
-  TRY(log_.write(ops, true));
-  static_cast<void>(sys::unlink(side_path(rewrite)));
-  return perform(again, {});
+  return {};
+}
+
+Result<void> Rewriter::run(const std::vector<Splice>& splices, Direction direction,
+                           const Ops& finished) {
+  const Pass pass = TRY(plan(splices, direction));
+  if (pass.windows.empty()) {  // nothing moves: one call cuts the end off, or has not done so
+    if (pass.new_end < pass.old_end) {
+      TRY(sys::truncate(mbox_, pass.new_end));
+      TRY(sys::fdatasync(mbox_, path_));
+    }
+    return finish(finished, false);
+  }
+  auto performed = perform(pass);
+  if (!performed) {
+    if (!is_open_) clear_side_files();
+    return performed;
+  }
+  return finish(finished, pass.windows.size() > 1);
+}
+
+// The line need not be durable after a single window: it stands in the mbox, and an opener that
+// finds no record of it concludes just that.
+Result<void> Rewriter::finish(const Ops& finished, bool durable) {
+  Ops ops = finished;
+  if (is_open_) ops.rewritten();
+  TRY(log_.write(ops, durable));
+  is_open_ = false;
+  clear_side_files();
+  return {};
+}
+
+void Rewriter::clear_side_files() {
+  for (const FileDescriptor& fd : sides_) {
+    if (fd.is_open()) static_cast<void>(sys::truncate(fd, 1));
+  }
+}
+
+Result<void> Rewriter::apply(std::vector<Splice> splices, const Ops& finished) {
+  const auto leftwards = take_leftwards(splices);
+  if (!leftwards.empty()) {
+    TRY(run(leftwards, Direction::Left, splices.empty() ? finished : Ops{}));
+  }
+  if (!splices.empty()) TRY(run(splices, Direction::Right, finished));
+  return {};
 }
 
 }  // namespace mail::store::mbox
