@@ -24,11 +24,27 @@ class NoHelper final : public local::Helper {
   void release_dotlock() override {}
 };
 
+using Method = store::MboxLocks::Method;
+
+// mailbox_delivery_lock: fcntl always, dotlock by the monitor.
+void add_flock(store::Settings& settings, const std::vector<std::string>& locks) {
+  auto& methods = settings.mbox_locks.write;
+  const bool is_asked_for = std::find(locks.begin(), locks.end(), "flock") != locks.end();
+  const bool has_it = std::find(methods.begin(), methods.end(), Method::Flock) != methods.end();
+  if (is_asked_for && !has_it) methods.push_back(Method::Flock);
+}
+
 Result<std::unique_ptr<store::Mailbox>> open_inbox(store::Settings settings,
                                                    const auth::Identity& identity,
                                                    const local::Place& place,
                                                    std::chrono::milliseconds lock_timeout) {
   settings.lock_timeout = lock_timeout;
+  settings.mbox_locks.timeout.reset();
+  if (place.in_spool) {  // the monitor makes the dotlock there
+    std::erase_if(settings.mbox_locks.write, [](Method method) {
+      return method == Method::Dotlock || method == Method::DotlockTry;
+    });
+  }
   auth::Identity whose = identity;
   if (!place.location.empty()) {  // a file named in an alias or .forward
     settings.mail_location = place.location;
@@ -72,7 +88,9 @@ local::Settings local_settings(const config::Configuration& config) {
 Records::Records(const config::Configuration& config)
     : config_(config), accounts_(open_accounts(config)) {
   world_.recipient.settings = local_settings(config);
-  world_.recipient.open_mailbox = [settings = config::store_settings(config, {"lda", {}, {}, {}})](
+  auto mail = config::store_settings(config, {"lda", {}, {}, {}});
+  add_flock(mail, config.postfix().get_list("mailbox_delivery_lock"));
+  world_.recipient.open_mailbox = [settings = std::move(mail)](
                                       const auth::Identity& identity, const local::Place& place,
                                       std::chrono::milliseconds lock_timeout) {
     return open_inbox(settings, identity, place, lock_timeout);

@@ -11,7 +11,7 @@
 
 namespace mail::config {
 
-// store/settings.h; `extra_lock` and `clock` stay with the caller. `protocol NAME { }` and the
+// store/settings.h; `clock` stays with the caller. `protocol NAME { }` and the
 // other filters hold for it.
 store::Settings store_settings(const Configuration& config, const Connection& connection = {});
 

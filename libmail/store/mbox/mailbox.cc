@@ -93,27 +93,23 @@ Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
     }
     return Lock{*this};
   }
-  std::shared_ptr<void> extra;
-  if (kind == sys::Lock::Exclusive && settings_.extra_lock) {
-    extra = TRY(settings_.extra_lock(path_));
-  }
   for (;;) {
     if (!fd_.is_open() || (kind == sys::Lock::Exclusive && !is_writable_)) {
       TRY(open_file(kind, missing));
     }
-    TRY(sys::lock(fd_, kind, settings_.lock_timeout, path_));
+    TRY(file_lock_.take(fd_, path_, kind));
     // Whoever replaced the file while we waited has a lock on another one than ours.
     const auto named = sys::stat(path_);
     if (!named && named.error().code != Errc::NotFound) {
-      release_lock(fd_);
+      file_lock_.release(fd_);
       return fail(named.error());
     }
     const auto ours = TRY(sys::fstat(fd_));
     if (named && named->st_ino == ours.st_ino && named->st_dev == ours.st_dev) {
       is_exclusive_ = kind == sys::Lock::Exclusive;
-      extra_lock_ = std::move(extra);
       return Lock{*this};
     }
+    file_lock_.release(fd_);
     fd_.reset();
     if (!named && missing == Missing::Fail) return fail(named.error());
   }
@@ -121,9 +117,8 @@ Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
 
 void MboxMailbox::release() {
   if (--depth_ > 0) return;
-  release_lock(fd_);
+  file_lock_.release(fd_);
   is_exclusive_ = false;
-  extra_lock_.reset();
 }
 
 bool MboxMailbox::is_as_looked_at(const struct ::stat& status) const {

@@ -15,6 +15,7 @@
 #include "libmail/base/file_descriptor.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/logged_mailbox.h"
+#include "libmail/store/mbox/file_lock.h"
 #include "libmail/store/mbox/places.h"
 #include "libmail/store/mbox/record.h"
 #include "libmail/store/mbox/rewrite.h"
@@ -115,7 +116,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   bool is_writable_ = false;
   int depth_ = 0;
   bool is_exclusive_ = false;
-  std::shared_ptr<void> extra_lock_;
+  FileLock file_lock_{settings_};
 
   // What the last look found. Lies in the index like this, and the places behind it.
   struct Look {
