@@ -459,6 +459,18 @@ TEST_F(Windows, AnExpungeIsAcknowledgedWhereThereIsNoRoom) {
   EXPECT_EQ(body(*box, second), "B: 2\n\ntwo\n");
 }
 
+TEST_F(Windows, ALogThatIsCompactedKeepsTheOpenOne) {
+  State state;
+  EXPECT_TRUE(state.apply("window ab12 1 20 30 4"));
+  ASSERT_TRUE(state.rewrite);
+  EXPECT_EQ(state.rewrite->id, 0xab12U);
+  EXPECT_EQ(state.rewrite->new_end, 30U);
+  EXPECT_EQ(to_lines(state, 0, 0).back(), "window ab12 1 20 30 4");
+  EXPECT_TRUE(state.apply("rewritten"));
+  EXPECT_FALSE(state.rewrite);
+  EXPECT_FALSE(state.apply("window ab12 1 20"));
+}
+
 TEST_F(Windows, ALogOfBeforeIsNotFollowed) {
   Scene scene{kCases[0], 1000};
   {

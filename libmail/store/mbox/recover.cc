@@ -70,7 +70,8 @@ Result<Rewriter::Finding> Rewriter::examine(const Rewrite& rewrite, const Window
   const bool is_as_noted = size >= record.probe.end && TRY(hash_range(mbox_, record.probe))
   == record.probe_hash;
   if (!record.is_last) return is_as_noted ? Finding::Redo : Finding::Foreign;
-  if (!is_as_noted) return Finding::RedoIsCut;
+  // Either it was cut, and others may have appended since, or it is all there.
+  if (!is_as_noted) return size == record.hole.end ? Finding::Foreign : Finding::RedoIsCut;
   return size >= record.hole.end ? Finding::Redo : Finding::Foreign;
 }
 
