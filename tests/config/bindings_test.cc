@@ -26,5 +26,41 @@ TEST(Bindings, ValuesReachTheirFields) {
   EXPECT_EQ(queue_path(*loaded), "/q/queue");
 }
 
+TEST(Bindings, MboxLocks) {
+  using Method = store::MboxLocks::Method;
+  const auto locks = [](const std::string& text) {
+    const auto loaded =
+        load_text({{{Grammar::Dovecot, "dovecot.conf"}, text}}, Host{"mail.a.org", "", {}});
+    return store_settings(*loaded, {"imap", {}, {}, {}}).mbox_locks;
+  };
+  const auto unset = locks("");
+  EXPECT_EQ(unset.read, std::vector{Method::Fcntl});
+  EXPECT_EQ(unset.write, std::vector{Method::Fcntl});
+  EXPECT_FALSE(unset.timeout);
+  EXPECT_EQ(unset.dotlock_change_timeout, std::chrono::seconds(120));
+  // Debian's: in a spool no session can make one.
+  EXPECT_EQ(locks("mbox_write_locks = fcntl dotlock\n").write,
+            (std::vector{Method::Fcntl, Method::DotlockTry}));
+  EXPECT_EQ(locks("mbox_write_locks = dotlock\n").write, std::vector{Method::Dotlock});
+  EXPECT_EQ(locks("mbox_write_locks = dotlock flock\n").write,
+            (std::vector{Method::Dotlock, Method::Flock}));
+  const auto set = locks(
+      "mbox_read_locks = flock lockf\nmbox_lock_timeout = 30 secs\n"
+      "mbox_dotlock_change_timeout = 7 mins\nprotocol imap {\n"
+      "  mbox_write_locks = dotlock_try lockf\n}\n");
+  EXPECT_EQ(set.read, (std::vector{Method::Flock, Method::Fcntl}));
+  EXPECT_EQ(set.write, (std::vector{Method::DotlockTry, Method::Fcntl}));
+  EXPECT_EQ(set.timeout, std::chrono::seconds(30));
+  EXPECT_EQ(set.dotlock_change_timeout, std::chrono::minutes(7));
+}
+
+TEST(Bindings, OnlyMailFsyncNeverHasNoEffect) {
+  for (const std::string value : {"always", "optimized", "never"}) {
+    const auto loaded = load_text({{{Grammar::Dovecot, "dovecot.conf"}, "mail_fsync = " + value}},
+                                  Host{"mail.a.org", "", {}});
+    EXPECT_EQ(loaded->warnings().empty(), value != "never") << value;
+  }
+}
+
 }  // namespace
 }  // namespace mail::config

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <thread>
 
@@ -60,14 +59,18 @@ std::string host_name() {
   return name.data();
 }
 
-// "PID:HOST" of this machine, and no such process. "0" is procmail's word for nothing.
-bool is_of_the_dead(std::string_view text) {
+// "PID:HOST" of this machine, and no such process. "0" is procmail's word for nothing. Looked up in
+// /proc, as a session may send no signals; who is hidden there is another user's.
+bool is_of_the_dead(std::string_view text, uid_t owner) {
   const auto colon = text.find(':');
-  if (colon == std::string_view::npos || ascii::trim(text.substr(colon + 1)) != host_name()) {
+  if (owner != ::geteuid() || colon == std::string_view::npos ||
+      ascii::trim(text.substr(colon + 1)) != host_name()) {
     return false;
   }
   const auto pid = ascii::to_number<pid_t>(ascii::trim(text.substr(0, colon)));
-  return pid && *pid > 0 && ::kill(*pid, 0) != 0 && errno == ESRCH;
+  if (!pid || *pid <= 0 || !sys::exists("/proc/self")) return false;
+  const auto process = sys::stat("/proc/" + std::to_string(*pid));
+  return !process && process.error().code == Errc::NotFound;
 }
 
 bool is_stale(const std::string& lock, const std::string& mailbox, std::chrono::seconds change) {
@@ -76,7 +79,7 @@ bool is_stale(const std::string& lock, const std::string& mailbox, std::chrono::
   if (!held) return false;
   if (fd) {
     const auto text = sys::pread_all(*fd, 0, 300);
-    if (text && is_of_the_dead(*text)) return true;
+    if (text && is_of_the_dead(*text, held->st_uid)) return true;
   }
   const auto status = sys::stat(mailbox);
   const auto changed = std::max(held->st_mtime, status ? status->st_mtime : 0);
@@ -85,13 +88,15 @@ bool is_stale(const std::string& lock, const std::string& mailbox, std::chrono::
 
 // Whoever has found the same one stale may have taken it away and made its own meanwhile: that one
 // is put back.
-void take_away(const std::string& lock) {
+Result<void> take_away(const std::string& lock) {
   const auto before = sys::lstat(lock);
   const std::string aside = lock + "." + std::to_string(::getpid());
-  if (!before || !sys::rename(lock, aside)) return;
+  if (!before) return {};
+  TRY(sys::rename(lock, aside));
   const auto taken = sys::lstat(aside);
   if (taken && taken->st_ino != before->st_ino) static_cast<void>(sys::link(aside, lock));
   static_cast<void>(sys::unlink(aside));
+  return {};
 }
 
 }  // namespace
@@ -112,8 +117,9 @@ Result<void> FileLock::make_dotlock(const std::string& path, bool must) {
     const Errc why = made.error().code;
     if (why == Errc::Exists) {
       if (is_stale(lock, path, settings_.mbox_locks.dotlock_change_timeout)) {
-        log::warning("taking away the stale lock " + log::escape(lock));
-        take_away(lock);
+        const auto gone = take_away(lock);
+        if (gone) log::warning("took away the stale lock " + log::escape(lock));
+        if (!must && !gone && gone.error().code == Errc::Denied) return true;
       }
       return false;
     }
