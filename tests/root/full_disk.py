@@ -69,6 +69,46 @@ def scenario(mail, place):
     check_equal(messages(mail), taken[2:] + ["again"], "after room was made")
 
 
+def little_room_for_windows(mail, _):
+    """The state's file system has less room than a window; the mailbox's own has enough."""
+    mail.add_account("ann", "secret")
+    mail.listen("imap", "imap-serve")
+    box, state = mail.path("mail", "ann"), mail.path("home", "ann", "mail")
+    with open(box, "w") as f:
+        for number in range(300):
+            f.write(f"From a@b.example Tue Nov 24 10:00:00 2026\nSubject: w{number}\n\n" + "0123456789\n" * 600 + "\n")
+    size = os.stat(box).st_size
+
+    def fill(left):
+        room = os.statvfs(state)
+        with open(os.path.join(state, f"ballast{left}"), "wb") as f:
+            f.write(b"x" * max(0, room.f_bavail * room.f_frsize - left))
+
+    with mail.imap("ann", "secret") as imap:
+        check_equal(imap.select(), ("OK", [b"300"]), "SELECT")
+        fill(100_000)
+        imap.store("1:2", "+FLAGS", r"(\Deleted)")
+        check_equal(imap.expunge()[0], "OK", "EXPUNGE with little room")
+        smaller = os.stat(box).st_size
+        assert smaller < size, "nothing was taken out"
+        fill(0)
+        check_equal(imap.store("1", "+FLAGS", r"(\Deleted)")[0], "OK", "STORE without room")
+        check_equal(imap.expunge()[0], "OK", "EXPUNGE without room")
+        check_equal(imap.select(), ("OK", [b"297"]), "what is expunged is hidden")
+        check_equal(os.stat(box).st_size, smaller, "the mailbox is left alone")
+        for ballast in os.listdir(state):
+            if ballast.startswith("ballast"):
+                os.unlink(os.path.join(state, ballast))
+        imap.close()
+    with mail.imap("ann", "secret") as imap:
+        imap.select()
+        imap.close()
+    with open(box) as f:
+        text = f.read()
+    check_equal([text.count("\nSubject: "), text.count("0123456789\n")], [297, 297 * 600], "once there is room")
+    print("windows: smaller where there is little room")
+
+
 def full_queue(mail):
     for number in range(20):
         code, reply = send(mail, "far@away.example", f"q{number}")
@@ -83,14 +123,21 @@ def full_queue(mail):
 
 
 def main():
-    for store, place in (("mbox", "mail"), ("maildir", "home")):
+    def usual(mail, store):
+        scenario(mail, store)
+        full_queue(mail)
+
+    for store, places, scene in (("mbox", ("mail", "spool"), usual), ("maildir", ("home", "spool"), usual),
+                                 ("mbox", ("home/ann/mail",), little_room_for_windows)):
         with tubepost.System(store) as mail:
-            for mounted, size in ((place, "600k"), ("spool", "600k")):
-                if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700,uid=65534", "tmpfs",
+            if "home/ann/mail" in places:
+                os.makedirs(mail.path("home/ann/mail"))
+            for mounted in places:
+                if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k,mode=700,uid=65534", "tmpfs",
                                    mail.path(mounted)]).returncode != 0:
                     tubepost.skip("no file system can be mounted here")
             for sub in ("spool/queue", "spool/drop"):
-                os.makedirs(mail.path(sub), mode=0o700)
+                os.makedirs(mail.path(sub), mode=0o700, exist_ok=True)
             for top, folders, files in os.walk(mail.dir):
                 for name in [top] + [os.path.join(top, one) for one in files]:
                     os.chown(name, 65534, 65534)
@@ -100,8 +147,7 @@ def main():
                 try:
                     tubepost.become_nobody()
                     with mail:
-                        scenario(mail, store)
-                        full_queue(mail)
+                        scene(mail, store)
                     status = 0
                 except BaseException as error:  # noqa: the child must not return into main
                     print(error, file=sys.stderr)
@@ -109,7 +155,7 @@ def main():
                     sys.stdout.flush()
                     os._exit(status)
             check_equal(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0, "the scenario, see above")
-            for mounted in (place, "spool"):
+            for mounted in places:
                 subprocess.run(["umount", mail.path(mounted)])
 
 
