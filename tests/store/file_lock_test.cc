@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <utime.h>
 
 #include <csignal>
 
@@ -73,6 +72,10 @@ class FileLocks : public testing::Test {
     if (!appended) error_ = appended.error();
     return appended.has_value();
   }
+  static void make_old(const std::string& path) {
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(200));
+  }
   std::string lock_path() { return fixture_.inbox() + ".lock"; }
   MboxLocks& locks() { return fixture_.settings().mbox_locks; }
 
@@ -130,17 +133,16 @@ TEST_F(FileLocks, ADotlockIsWaitedForAndAStaleOneTakenAway) {
   locks().read = {Method::Fcntl};
 
   // Old, but the mailbox has changed since.
-  const struct ::utimbuf old { ::time(nullptr) - 200, ::time(nullptr) - 200 };
-  ::utime(lock_path().c_str(), &old);
+  make_old(lock_path());
   EXPECT_FALSE(writes());
-  ::utime(fixture_.inbox().c_str(), &old);
+  make_old(fixture_.inbox());
   EXPECT_TRUE(writes());
   EXPECT_FALSE(std::filesystem::exists(lock_path()));
 
   locks().dotlock_change_timeout = std::chrono::seconds(1000);
   spill(lock_path(), "0");
-  ::utime(lock_path().c_str(), &old);
-  ::utime(fixture_.inbox().c_str(), &old);
+  make_old(lock_path());
+  make_old(fixture_.inbox());
   EXPECT_FALSE(writes());
 }
 
