@@ -85,12 +85,15 @@ Result<std::vector<store::MailboxName>> Session::list_with_parents() {
   std::set<std::string, std::less<>> known;
   for (const auto& name : names) known.insert(name.name);
   std::vector<store::MailboxName> parents;
-  for (const auto& name : names) {
-    for (auto at = name.name.find(settings_.separator); at != std::string::npos;
-         at = name.name.find(settings_.separator, at + 1)) {
-      const std::string parent = name.name.substr(0, at);
-      if (!known.insert(parent).second) continue;
-      parents.push_back({parent, false, true, false});
+  for (const bool exists : {true, false}) {
+    for (const auto& name : names) {
+      if (name.exists != exists) continue;
+      for (auto at = name.name.find(settings_.separator); at != std::string::npos;
+           at = name.name.find(settings_.separator, at + 1)) {
+        const std::string parent = name.name.substr(0, at);
+        if (!known.insert(parent).second) continue;
+        parents.push_back({parent, false, true, false, exists});
+      }
     }
   }
   names.insert(names.end(), parents.begin(), parents.end());
@@ -108,7 +111,11 @@ void Session::put_list_line(const List& list, const store::MailboxName& name,
     if (!attributes.empty()) attributes += ' ';
     attributes += attribute;
   };
-  if (!name.selectable) add("\\Noselect");
+  if (!name.exists && !list.is_lsub) {
+    add("\\NonExistent");  // RFC 5258 section 3: implies \Noselect
+  } else if (!name.selectable && (name.exists || !name.subscribed)) {
+    add("\\Noselect");
+  }
   if (!list.is_lsub) {
     add(name.has_children ? "\\HasChildren" : "\\HasNoChildren");
     if (list.return_subscribed && name.subscribed) add("\\Subscribed");
@@ -138,7 +145,7 @@ Session::Reply Session::on(const List& list) {
     });
   };
   for (auto& name : names) {
-    if (!matches(name.name)) continue;
+    if (!matches(name.name) || (!name.exists && !list.subscribed_only)) continue;
     const bool is_special =
         std::any_of(settings_.special_use.begin(), settings_.special_use.end(),
                     [&](const auto& special) { return special.first == name.name; });

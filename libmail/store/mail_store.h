@@ -18,12 +18,14 @@ struct MailboxName {
   bool selectable = true;  // false: \Noselect
   bool has_children = false;
   bool subscribed = false;
+  bool exists = true;  // false: only the subscription is there, not selectable
 };
 
 class MailStore {
  public:
   virtual ~MailStore() = default;
-  virtual Result<std::vector<MailboxName>> list() = 0;  // INBOX first, the rest by name
+  // INBOX first, the rest by name. A subscription outlives its mailbox (RFC 9051 section 6.3.7).
+  virtual Result<std::vector<MailboxName>> list() = 0;
   // NotFound unless it exists; INBOX always does (a missing one is empty and appears with the first
   // append).
   virtual Result<std::unique_ptr<Mailbox>> open(std::string_view name) = 0;

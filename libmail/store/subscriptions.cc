@@ -4,6 +4,7 @@
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
+#include "libmail/store/mail_store.h"
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/message_source.h"
 #include "libmail/store/state_log.h"
@@ -55,6 +56,15 @@ Result<void> change_subscription(const std::string& path, char separator, const 
   for (const auto& one : names) fresh += replaced(to_modified_utf7(one), '/', separator) + "\n";
   TRY(make_private_directories(parent_directory(path)));
   return sys::replace_file(path, fresh, 0600);
+}
+
+void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed) {
+  for (MailboxName& name : names) name.subscribed = subscribed.erase(name.name) != 0;
+  for (const auto& name : subscribed) names.push_back({name, false, false, true, false});
+  std::sort(names.begin(), names.end(), [](const MailboxName& a, const MailboxName& b) {
+    if ((a.name == "INBOX") != (b.name == "INBOX")) return a.name == "INBOX";
+    return a.name < b.name;
+  });
 }
 
 Result<void> move_messages(Mailbox& from, Mailbox& to) {

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "libmail/base/result.h"
 
@@ -13,6 +14,11 @@ namespace mail::store {
 Result<std::set<std::string>> read_subscriptions(const std::string& path, char separator);
 Result<void> change_subscription(const std::string& path, char separator, const std::string& name,
                                  bool on);
+
+// Marks those of `names`, by name but for INBOX in front, that are subscribed to, and puts in those
+// that do not exist.
+struct MailboxName;
+void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed);
 
 // Moves all messages with flags and dates from one mailbox into another (RFC 9051 section 6.3.6:
 // what renaming INBOX is).

@@ -504,8 +504,14 @@ TEST_P(StoreConformance, Subscribes) {
     return found;
   };
   EXPECT_EQ(subscribed(*other_), std::vector<std::string>{"Work"});
+  // The subscription outlives the mailbox.
+  expect_ok(other_->remove("Work"));
+  EXPECT_EQ(subscribed(*store_), std::vector<std::string>{"Work"});
+  EXPECT_FALSE(expect_ok(store_->list()).back().exists);
+  EXPECT_FALSE(expect_ok(store_->list()).back().selectable);
   expect_ok(other_->subscribe("Work", false));
   EXPECT_TRUE(subscribed(*store_).empty());
+  EXPECT_EQ(expect_ok(store_->list()).size(), 1U);
 }
 
 TEST_P(StoreConformance, RefusesNames) {

@@ -63,6 +63,11 @@ std::optional<MaildirMailbox::Prepared> MaildirMailbox::link_prepared(
 // together.
 Result<void> MaildirMailbox::prepare_all(std::span<const NewMessage> messages, Batch& batch) {
   TRY(read_keywords());
+  std::set<std::string> words;
+  for (const NewMessage& message : messages) {
+    words.insert(message.flags.keywords.begin(), message.flags.keywords.end());
+  }
+  TRY(learn_keywords(words));  // so that the names tell all flags at once
   std::size_t durable = 0;
   std::size_t undurable = 0;  // links to files of others
   const auto sync = [&]() -> Result<void> {

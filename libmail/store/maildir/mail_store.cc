@@ -96,17 +96,15 @@ Result<std::vector<MailboxName>> MaildirMailStore::list() {
     for (auto slash = name.find('/'); slash != std::string::npos;
          slash = name.find('/', slash + 1)) {
       const std::string parent = name.substr(0, slash);
-      if (!found.contains(parent)) found[parent] = {parent, false, true, false};
+      if (!found.contains(parent)) found[parent] = {parent, false, true, false, true};
       found[parent].has_children = true;
     }
   }
-  const auto subscribed = TRY(read_subscriptions(location_.root + "/subscriptions", '.'));
   std::vector<MailboxName> names;
-  names.push_back({"INBOX", true, false, subscribed.contains("INBOX")});
-  for (auto& [name, entry] : found) {
-    entry.subscribed = subscribed.contains(name);
-    names.push_back(std::move(entry));
-  }
+  names.push_back({"INBOX", true, false, false, true});
+  for (auto& [name, entry] : found) names.push_back(std::move(entry));
+  auto subscribed = TRY(read_subscriptions(location_.root + "/subscriptions", '.'));
+  mark_subscribed(names, std::move(subscribed));
   return names;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 #include <tuple>
 
 #include "libmail/base/ascii.h"
@@ -40,6 +41,25 @@ class FileReader final : public MessageReader {
 bool may_be_lost(const std::string& key, const struct ::stat& status) {
   constexpr time_t kWrittenBySeconds = 120;
   return !is_made_by_us(key) && status.st_ctim.tv_sec + kWrittenBySeconds > ::time(nullptr);
+}
+
+constexpr std::size_t kMaxKeywords = 26;  // a to z
+
+// Dovecot reads the file again when its time is another second's: it grows with each change.
+Result<void> write_keywords(const std::string& path, const Keywords& keywords) {
+  const auto before = sys::stat(path);
+  std::string text;
+  for (std::size_t i = 0; i < keywords.size(); ++i) {
+    if (!keywords.at(i).empty()) text += std::to_string(i) + " " + keywords.at(i) + "\n";
+  }
+  TRY(sys::replace_file(path, text, 0600));
+  const auto after = sys::stat(path);
+  if (before && after && after->st_mtim.tv_sec <= before->st_mtim.tv_sec) {
+    const struct ::timespec later { before->st_mtim.tv_sec + 1, 0 };
+    const struct ::timespec times[2] = {later, later};
+    static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), times, 0));
+  }
+  return {};
 }
 
 // Whether a change from now on is sure to show in the directory's time.
@@ -103,33 +123,29 @@ Result<void> MaildirMailbox::read_keywords() {
   for (const auto line : ascii::split(*text, '\n')) {
     const auto space = line.find(' ');
     const auto index = ascii::to_number<std::size_t>(line.substr(0, space));
-    if (!index || *index >= 26 || space == std::string_view::npos) continue;
+    if (!index || *index >= kMaxKeywords || space == std::string_view::npos) continue;
     if (keywords_.size() <= *index) keywords_.resize(*index + 1);
     keywords_.at(*index) = std::string(line.substr(space + 1));
   }
   return {};
 }
 
-// Letters for keywords that have none yet; past 26 they stay in the state log only.
-Result<void> MaildirMailbox::learn_keywords() {
-  bool learned = false;
-  for (const Entry& entry : state().messages) {
-    if (entry.pending == 0) continue;
-    for (const auto& keyword : entry.flags.keywords) {
-      const bool known = std::any_of(keywords_.begin(), keywords_.end(), [&](const auto& have) {
-        return ascii::iequals(have, keyword);
-      });
-      if (known || keywords_.size() >= 26) continue;
-      keywords_.push_back(keyword);
-      learned = true;
-    }
+// Letters for those of `words` that have none yet; past 26 they stay in the state log only. Dovecot
+// changes the file under its lock of the list of UIDs.
+Result<void> MaildirMailbox::learn_keywords(const std::set<std::string>& words) {
+  const auto is_known = [&](const std::string& word) {
+    return std::any_of(keywords_.begin(), keywords_.end(),
+                       [&](const auto& have) { return ascii::iequals(have, word); });
+  };
+  if (std::all_of(words.begin(), words.end(), is_known)) return {};
+  if (keywords_.size() >= kMaxKeywords) return {};
+  const auto guard = TRY(log_.lock());
+  const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
+  TRY(read_keywords());
+  for (const auto& word : words) {
+    if (!is_known(word) && keywords_.size() < kMaxKeywords) keywords_.push_back(word);
   }
-  if (!learned) return {};
-  std::string text;
-  for (std::size_t i = 0; i < keywords_.size(); ++i) {
-    text += std::to_string(i) + " " + keywords_.at(i) + "\n";
-  }
-  return sys::replace_file(parent_directory(log_.path()) + "/dovecot-keywords", text, 0600);
+  return write_keywords(parent_directory(log_.path()) + "/dovecot-keywords", keywords_);
 }
 
 Flags MaildirMailbox::flags_of(const Entry& entry, const Item& item) const {
@@ -455,7 +471,13 @@ void MaildirMailbox::before_change(const std::vector<Change>& wishes) {
 // done, so a crash on the way is taken up again by the next look. So is what another process has
 // left: only a listing tells what its files are called.
 Result<void> MaildirMailbox::apply_pending() {
-  TRY(learn_keywords());
+  std::set<std::string> words;
+  for (const auto& [uid, place] : other_places_) {
+    const Entry* const entry = state().messages.find(uid);
+    if (entry == nullptr || entry->pending == 0) continue;
+    words.insert(entry->flags.keywords.begin(), entry->flags.keywords.end());
+  }
+  TRY(learn_keywords(words));
   Ops ops;
   const auto places = other_places_;
   for (const auto& [uid, from] : places) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -118,7 +119,7 @@ class MaildirMailbox final : public LoggedMailbox {
       const std::vector<std::string>& bases) const;
   Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
-  Result<void> learn_keywords();
+  Result<void> learn_keywords(const std::set<std::string>& words);
   Result<FileDescriptor> open_file(Uid uid, std::string& base);
   Result<void> measure(File& file);
   [[nodiscard]] bool has_pending() const;

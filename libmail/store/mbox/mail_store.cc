@@ -162,9 +162,9 @@ Result<void> MboxMailStore::find(const std::string& directory, const std::string
     if (S_ISDIR(status->st_mode)) {
       const auto before = found.size();
       TRY(find(path, name + "/", depth + 1, found));
-      found[name] = {name, false, found.size() > before, false};
+      found[name] = {name, false, found.size() > before, false, true};
     } else if (S_ISREG(status->st_mode) && !file.ends_with(".lock")) {
-      found[name] = {name, true, false, false};
+      found[name] = {name, true, false, false, true};
     }
   }
   return {};
@@ -177,13 +177,11 @@ std::string MboxMailStore::subscriptions_path() const {
 Result<std::vector<MailboxName>> MboxMailStore::list() {
   std::map<std::string, MailboxName> found;
   TRY(find(location_.root, "", 0, found));
-  const auto subscribed = TRY(read_subscriptions(subscriptions_path(), '/'));
   std::vector<MailboxName> names;
-  names.push_back({"INBOX", true, false, subscribed.contains("INBOX")});
-  for (auto& [name, entry] : found) {
-    entry.subscribed = subscribed.contains(name);
-    names.push_back(std::move(entry));
-  }
+  names.push_back({"INBOX", true, false, false, true});
+  for (auto& [name, entry] : found) names.push_back(std::move(entry));
+  auto subscribed = TRY(read_subscriptions(subscriptions_path(), '/'));
+  mark_subscribed(names, std::move(subscribed));
   return names;
 }
 

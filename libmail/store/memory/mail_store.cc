@@ -2,6 +2,7 @@
 
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/memory/mailbox.h"
+#include "libmail/store/subscriptions.h"
 
 namespace mail::store::memory {
 
@@ -34,11 +35,11 @@ Result<std::vector<MailboxName>> MemoryMailStore::list() {
   TRY(world_->call());
   std::map<std::string, MailboxName> found;
   for (const auto& [name, box] : world_->boxes) {
-    found[name] = {name, true, found[name].has_children, box->subscribed};
+    found[name] = {name, true, found[name].has_children, false, true};
     for (auto slash = name.find('/'); slash != std::string::npos;
          slash = name.find('/', slash + 1)) {
       const std::string parent = name.substr(0, slash);
-      if (!found.contains(parent)) found[parent] = {parent, false, true, false};
+      if (!found.contains(parent)) found[parent] = {parent, false, true, false, true};
       found[parent].has_children = true;
     }
   }
@@ -46,6 +47,7 @@ Result<std::vector<MailboxName>> MemoryMailStore::list() {
   for (auto& [name, entry] : found) {
     if (name != "INBOX") names.push_back(std::move(entry));
   }
+  mark_subscribed(names, world_->subscriptions);
   return names;
 }
 
@@ -100,9 +102,11 @@ Result<void> MemoryMailStore::rename(std::string_view from, std::string_view to)
 Result<void> MemoryMailStore::subscribe(std::string_view name, bool on) {
   TRY(world_->call());
   const std::string checked = TRY(check_mailbox_name(name));
-  const auto found = world_->boxes.find(checked);
-  if (found == world_->boxes.end()) return fail(Errc::NotFound, "Mailbox does not exist");
-  found->second->subscribed = on;
+  if (on) {
+    world_->subscriptions.insert(checked);
+  } else {
+    world_->subscriptions.erase(checked);
+  }
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "libmail/base/clock.h"
@@ -25,7 +26,6 @@ struct Box {
   std::map<Uid, StoredMessage> messages;
   std::map<ModSeq, Uid> vanished;
   std::map<std::string, Uid, std::less<>> deliveries;
-  bool subscribed = false;
   bool is_locked = false;
 };
 
@@ -33,6 +33,7 @@ struct World {
   explicit World(const Clock& time) : clock(time) {}
   const Clock& clock;
   std::map<std::string, std::shared_ptr<Box>, std::less<>> boxes;
+  std::set<std::string> subscriptions;
   std::uint32_t boxes_made = 0;
   std::optional<Error> next_failure;
 
