@@ -10,12 +10,14 @@ TEST(Bindings, ValuesReachTheirFields) {
       load_text({{{Grammar::Postfix, "main.cf"},
                   "myorigin = a.org\nrecipient_delimiter = +\nexpand_owner_alias = yes\n"
                   "owner_request_special = no\nmail_location = maildir:~/Maildir\n"
+                  "maildir_copy_with_hardlinks = no\n"
                   "mail_spool_directory = /spool\ntubepost_state_directory = /state\n"
                   "tubepost_spool_directory = /q\nqueue_directory = /var/spool/postfix\n"}},
                 Host{"mail.a.org", "", {}});
   ASSERT_TRUE(loaded);
   const auto store = store_settings(*loaded);
   EXPECT_EQ(store.mail_location, "maildir:~/Maildir");
+  EXPECT_FALSE(store.copy_with_hardlinks);
   EXPECT_EQ(store.mail_spool_directory, "/spool");
   EXPECT_EQ(store.state_directory, "/state");
   const auto alias = alias_settings(*loaded);

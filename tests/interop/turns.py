@@ -414,6 +414,8 @@ class Turns:
 
     def is_level(self, name):
         """A file cannot be a directory too (mbox); renaming takes what is below along (Maildir): left out."""
+        if self.store == "mbox" and os.path.isdir(self.path(name)):  # left behind by what was below it
+            return True
         return any(other.startswith(name + self.separator) or name.startswith(other + self.separator)
                    for other in self.boxes)
 
