@@ -182,6 +182,33 @@ TEST(Maildir, KnowsItsOwnNames) {
   }
 }
 
+// Dovecot reads dovecot-keywords again when its time is another second's, and a name tells all.
+TEST(Maildir, AKeywordHasItsLetterBeforeAMessageHasIt) {
+  MaildirFixture fixture;
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  const std::string path = fixture.root() + "/dovecot-keywords";
+  const auto time_of = [&] {
+    struct ::stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mtim.tv_sec;
+  };
+  AppendOptions options;
+  options.flags.set_keyword("work");
+  add(*box, "A: 1\n\nx\n", options);
+  EXPECT_THAT(files_in(fixture.root() + "/cur")[0], testing::EndsWith(":2,a"));
+  EXPECT_EQ(slurp(path), "0 work\n");
+  const auto before = time_of();
+  // What Dovecot has added meanwhile stays.
+  spill_behind(path, "1 home\n");
+  Flags flags;
+  flags.set_keyword("garden");
+  expect_ok(box->change(set_flags(all(*box)[0].uid, flags)));
+  EXPECT_EQ(slurp(path), "0 work\n1 home\n2 garden\n");
+  EXPECT_GT(time_of(), before);
+  EXPECT_THAT(files_in(fixture.root() + "/cur")[0], testing::EndsWith(":2,c"));
+}
+
 TEST(Maildir, AHeldUidListLockIsInUse) {
   MaildirFixture fixture;
   std::filesystem::create_directories(fixture.root() + "/new");
