@@ -103,7 +103,7 @@ Result<void> FetchJob::mark_seen() {
       wish.uid = uid;
       wish.flags = info->flags;
       wish.flags->set(store::Flag::Seen);
-      wishes.push_back(std::move(wish));
+      wishes.push_back(wish);
     }
     return wishes;
   }));

@@ -112,7 +112,7 @@ Result<void> Selected::take_recent(std::size_t first_new) {
       store::Change wish;
       wish.uid = info->uid;
       wish.mark_old = true;
-      wishes.push_back(std::move(wish));
+      wishes.push_back(wish);
       taken.push_back(info->uid);
     }
     return wishes;

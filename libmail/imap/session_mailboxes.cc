@@ -66,7 +66,7 @@ Session::Reply Session::on(const Rename& rename) {
       store::Change wish;
       wish.uid = uid;
       wish.expunge = true;
-      wishes.push_back(std::move(wish));
+      wishes.push_back(wish);
     }
     return wishes;
   }));

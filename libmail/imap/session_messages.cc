@@ -51,7 +51,7 @@ Result<void> Session::expunge(const std::optional<SequenceSet>& uids) {
       store::Change wish;
       wish.uid = info.uid;
       wish.expunge = true;
-      wishes.push_back(std::move(wish));
+      wishes.push_back(wish);
     });
     return wishes;
   }));
@@ -115,7 +115,7 @@ Session::Reply Session::on(const Store& command) {
       wish.uid = uid;
       wish.flags = info->flags;
       apply_mode(*wish.flags, command);
-      if (*wish.flags != info->flags) wishes.push_back(std::move(wish));
+      if (*wish.flags != info->flags) wishes.push_back(wish);
     }
     return wishes;
   }));
@@ -179,7 +179,7 @@ Session::Reply Session::on(const Copy& command) {
       store::Change wish;
       wish.uid = uid;
       wish.expunge = true;
-      wishes.push_back(std::move(wish));
+      wishes.push_back(wish);
     }
     return wishes;
   }));

@@ -35,7 +35,7 @@ Result<void> Session::update(bool delete_too) {
         if (message.retrieved && !settings_.no_flag_updates) change.flags->set(store::Flag::Seen);
         change.mark_old = true;
       }
-      changes.push_back(std::move(change));
+      changes.push_back(change);
     }
     return changes;
   });

@@ -147,7 +147,7 @@ Result<void> Folder::finish(const std::vector<std::size_t>& drop) {
         change.flags = with_changes_of(*entry, info->flags);
       }
       if (change.expunge || !info->old || *change.flags != info->flags) {
-        changes.push_back(std::move(change));
+        changes.push_back(change);
       }
     }
     return changes;

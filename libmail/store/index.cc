@@ -78,13 +78,15 @@ Result<void> Index::read(std::uint64_t at, std::span<char> into) const {
     const auto offset = static_cast<std::size_t>(at % kPayload);
     if (into.size() < 2 * kPage) {
       TRY(load_page(number));
-      const std::size_t count = page_.copy(into.data(), std::min(into.size(), kPayload - offset), offset);
+      const std::size_t count =
+          page_.copy(into.data(), std::min(into.size(), kPayload - offset), offset);
       into = into.subspan(count);
       at += count;
       continue;
     }
     const std::uint64_t last = (at + into.size() - 1) / kPayload;
-    const auto pages = static_cast<std::size_t>(std::min<std::uint64_t>(kPagesAtOnce, last - number + 1));
+    const auto pages =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kPagesAtOnce, last - number + 1));
     many.resize(pages * kPage);
     if (TRY(sys::pread(fd_, many, number * kPage)) != many.size()) return corrupt();
     for (std::size_t i = 0; i < pages; ++i) {

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <thread>
 
 #include "libmail/base/sys.h"
 
@@ -39,7 +39,8 @@ LoggedMailbox::LoggedMailbox(std::string log_path, const std::string& index_path
                              const Settings& settings)
     : settings_(settings),
       clock_(settings.clock != nullptr ? *settings.clock : system_clock()),
-      log_(std::move(log_path), clock_, StateLogOptions{.lock_timeout = settings.lock_timeout, .index_path = index_path}) {}
+      log_(std::move(log_path), clock_,
+           StateLogOptions{.lock_timeout = settings.lock_timeout, .index_path = index_path}) {}
 
 MessageInfo LoggedMailbox::info_of(const Entry& entry) {
   return {entry.uid, entry.modseq, entry.flags, entry.old != 0, entry.size, entry.date};
@@ -72,6 +73,7 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
 }
 
 Result<Changes> LoggedMailbox::change(const Edit& edit) {
+  TRY(wait_for_session());
   TRY(refresh());
   Changes changes;
   bool flags_changed = false;
@@ -109,10 +111,30 @@ Result<Changes> LoggedMailbox::change(const Edit& edit) {
   return changes;
 }
 
+// Whoever has locked it exclusively need not have a lock on what is written here. Only asked, not
+// locked: a session that begins meanwhile would be refused.
+Result<void> LoggedMailbox::wait_for_session() const {
+  if (session_lock_.is_open()) return {};
+  const std::string path = session_path();
+  const auto fd = sys::open(path, O_RDONLY | O_NOFOLLOW);
+  if (!fd) return {};  // nobody ever has
+  const auto deadline = std::chrono::steady_clock::now() + settings_.lock_timeout;
+  for (;;) {
+    struct ::flock request {};
+    request.l_type = F_RDLCK;
+    request.l_whence = SEEK_SET;
+    if (::fcntl(fd->get(), F_OFD_GETLK, &request) != 0 || request.l_type == F_UNLCK) return {};
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return fail(Errc::InUse, "Mailbox is in use", path + " is held by another session");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 // RFC 1939 section 3: an exclusive-access lock on the maildrop, against other such sessions.
 Result<void> LoggedMailbox::lock_exclusively() {
   if (session_lock_.is_open()) return {};
-  const std::string path = log_.path() + ".session";
+  const std::string path = session_path();
   TRY(make_private_directories(parent_directory(path)));
   auto fd = TRY(sys::open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   TRY(sys::lock(fd, sys::Lock::Exclusive, std::chrono::milliseconds(0), path));

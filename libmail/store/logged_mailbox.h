@@ -88,6 +88,9 @@ class LoggedMailbox : public Mailbox {
                                 bool any, bool trust_hints = false);
   bool compare(const Entry& entry, const Item& item, ModSeq modseq, Ops& ops) const;
 
+  [[nodiscard]] std::string session_path() const { return log_.path() + ".session"; }
+  Result<void> wait_for_session() const;
+
   FileDescriptor session_lock_;
   std::shared_ptr<const Index> restored_;
 };

@@ -19,8 +19,8 @@ const Entry* MessageTable::find(Uid uid) const {
 std::size_t MessageTable::rank(Uid uid) const {
   const auto at = at_or_after(uid);
   if (removed_ == 0) return static_cast<std::size_t>(at - entries_.begin());
-  return static_cast<std::size_t>(std::count_if(
-      entries_.begin(), at, [](const Entry& entry) { return entry.removed == 0; }));
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), at, [](const Entry& entry) { return entry.removed == 0; }));
 }
 
 MessageTable::Rest MessageTable::after(Uid uid) const {

@@ -28,13 +28,14 @@ class Known {
   // Null: not known, or all of its like are taken.
   const Entry* take(const Item& item) {
     if (!has_hashes_) {
-      if (next_ < entries_.size() && matches(*entries_.at(next_), item)) return entries_.at(next_++);
+      if (next_ < entries_.size() && matches(*entries_.at(next_), item))
+        return entries_.at(next_++);
       make_hashes();
     }
     const std::uint64_t hash = item.name.empty() ? item.fingerprint : hash_of(item.name);
-    const auto first = std::lower_bound(
-        hashes_.begin(), hashes_.end(), hash,
-        [](const Hashed& one, std::uint64_t wanted) { return one.hash < wanted; });
+    const auto first =
+        std::lower_bound(hashes_.begin(), hashes_.end(), hash,
+                         [](const Hashed& one, std::uint64_t wanted) { return one.hash < wanted; });
     auto& taken = taken_[hash];
     const auto left = static_cast<std::size_t>(hashes_.end() - first);
     if (taken >= left) return nullptr;

@@ -34,7 +34,7 @@ struct Settings {
   std::string state_directory = "/var/lib/tubepost";  // state of spool mailboxes: state/UID/ below
   std::chrono::milliseconds lock_timeout{10'000};     // then InUse
   MboxLocks mbox_locks;
-  bool copy_with_hardlinks = true;  // Maildir to Maildir (maildir_copy_with_hardlinks)
+  bool copy_with_hardlinks = true;             // Maildir to Maildir (maildir_copy_with_hardlinks)
   std::uint64_t rewrite_window = 1ULL << 20U;  // octets of an mbox changed at a time
   const Clock* clock = nullptr;                // null: the system's
 };

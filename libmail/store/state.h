@@ -71,6 +71,7 @@ struct Done {
 struct Vanished {
   ModSeq modseq;
   Uid uid;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
   auto operator<=>(const Vanished&) const = default;
 };
 

@@ -87,7 +87,8 @@ Result<MessageTable> read_table(const Index& index, const Section& section,
   const std::uint64_t names = index.header().names.octets;
   for (Entry& entry : entries) {
     const std::uint32_t number = entry.flags.keywords.number();
-    const bool is_known = number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
+    const bool is_known =
+        number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
     if (!is_known) return fail(Errc::Corrupt, "Index is damaged");
     if (number != 0) entry.flags.keywords = sets.at(number);
   }

@@ -31,8 +31,8 @@ constexpr std::size_t kSumDigits = 8;
 constexpr std::size_t kFirstRead = 8UL * 1024;
 constexpr std::size_t kChunk = 256UL * 1024;
 constexpr std::size_t kMaxLine = 256UL << 20U;  // octets; a change of a million messages is 60 MB
-constexpr std::uint64_t kTail = 64;        // octets of the log by which an index knows it again
-constexpr std::uint64_t kWorthwhile = 16UL * 1024;  // octets of a log that are replayed as fast
+constexpr std::uint64_t kTail = 64;  // octets of the log by which an index knows it again
+constexpr std::uint64_t kWorthwhile = 16UL * 1024;    // octets of a log that are replayed as fast
 constexpr std::uint64_t kFloorAhead = 3'600'000'000;  // microseconds: an hour
 
 std::string checksum(std::string_view text) {
@@ -175,7 +175,8 @@ Result<LogPosition> StateLog::position() const {
   const auto status = TRY(sys::fstat(fd_));
   LogPosition now{status.st_dev, status.st_ino, offset_, 0};
   const std::uint64_t begin = offset_ - std::min(offset_, kTail);
-  now.tail_hash = hash_of(TRY(sys::pread_all(fd_, begin, static_cast<std::size_t>(offset_ - begin))));
+  now.tail_hash =
+      hash_of(TRY(sys::pread_all(fd_, begin, static_cast<std::size_t>(offset_ - begin))));
   return now;
 }
 

@@ -33,7 +33,7 @@ struct StateLogOptions {
 class StateLog {
  public:
   StateLog(std::string path, const Clock& clock, StateLogOptions options)
-      : path_(std::move(path)), clock_(clock), options_(options) {}
+      : path_(std::move(path)), clock_(clock), options_(std::move(options)) {}
 
   // Held until destroyed. Locks nest.
   class Guard {

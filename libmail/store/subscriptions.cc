@@ -70,10 +70,12 @@ void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subs
 Result<void> move_messages(Mailbox& from, Mailbox& to) {
   const Changes all = TRY(from.since(ModSeq{0}));
   std::vector<Uid> moved;
+  moved.reserve(all.messages.size());
   for (const MessageInfo& info : all.messages) moved.push_back(info.uid);
   TRY(append_copies(from, all.messages, to));
   TRY(from.change([&](const Snapshot&) {
     std::vector<Change> changes;
+    changes.reserve(moved.size());
     for (const Uid uid : moved) changes.push_back({uid, std::nullopt, false, true});
     return changes;
   }));

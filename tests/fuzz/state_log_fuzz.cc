@@ -19,7 +19,9 @@ void check(bool holds) {
 }
 
 std::vector<std::string> lines_of(const mail::store::State& state) {
-  return mail::store::to_lines(state, 0, 0);
+  std::vector<std::string> lines;
+  mail::store::put_lines(state, 0, 0, [&](const std::string& line) { lines.push_back(line); });
+  return lines;
 }
 
 class File {

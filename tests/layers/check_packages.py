@@ -14,7 +14,8 @@ PACKAGE_OF = {
     "pam": "libpam0g-dev", "crypt": "libcrypt-dev", "cdb": "libcdb-dev", "utf8proc": "libutf8proc-dev",
     "idn2": "libidn2-dev", "cares": "libc-ares-dev", "pcre2-8": "libpcre2-dev", "edit": "libedit-dev",
     "seccomp": "libseccomp-dev", "z": "zlib1g-dev", "ZLIB": "zlib1g-dev", "ZLIB::ZLIB": "zlib1g-dev",
-    "xxhash": "libxxhash-dev", "GTest": "libgtest-dev", "GTest::gtest": "libgtest-dev",
+    "xxhash": "libxxhash-dev", "GTest": "libgtest-dev", "benchmark": "libbenchmark-dev",
+    "benchmark::benchmark": "libbenchmark-dev", "GTest::gtest": "libgtest-dev",
     "GTest::gtest_main": "libgtest-dev", "GTest::gmock": "libgmock-dev", "gsasl": "libgsasl-dev",
     "CLI11": "libcli11-dev", "PkgConfig": "pkg-config", "Threads": "", "Threads::Threads": "",
     "dl": "", "resolv": "",
@@ -25,7 +26,7 @@ HEADERS = {
     "ares_dns.h": "libc-ares-dev", "pcre2.h": "libpcre2-dev", "histedit.h": "libedit-dev",
     "editline/": "libedit-dev", "seccomp.h": "libseccomp-dev", "zlib.h": "zlib1g-dev",
     "xxhash.h": "libxxhash-dev", "tl/expected.hpp": "libexpected-dev", "CLI/": "libcli11-dev",
-    "gtest/": "libgtest-dev", "gmock/": "libgmock-dev", "gsasl.h": "libgsasl-dev",
+    "gtest/": "libgtest-dev", "benchmark/": "libbenchmark-dev", "gmock/": "libgmock-dev", "gsasl.h": "libgsasl-dev",
 }
 # Headers of libc and of the kernel (libc6-dev, linux-libc-dev), which g++ brings.
 SYSTEM = re.compile(
@@ -139,7 +140,7 @@ def check_programs(root):
 def check(root):
     makefile = (root / "Makefile.compat").read_text()
     deps = makefile_variable(makefile, "DEPS")
-    for_tests = deps + makefile_variable(makefile, "DEPS_CHECK")
+    for_tests = deps + makefile_variable(makefile, "DEPS_CHECK") + makefile_variable(makefile, "DEPS_BENCH")
     packages_of = lambda top: for_tests if top == "tests" else deps  # noqa: E731
     faults, checked = [], 0
     for more in (check_libraries(root, packages_of), check_headers(root, packages_of),

@@ -133,10 +133,17 @@ class TornMailbox final : public store::Mailbox {
     return changes;
   }
   Result<store::Changes> change(const store::Edit& edit) override {
-    std::vector<store::MessageInfo> infos(2);
-    infos.at(0).uid = {1};
-    infos.at(1).uid = {2};
-    for (const auto& change : edit(infos)) changes_ += change.expunge ? 1 : 0;
+    struct Two final : store::Snapshot {
+      [[nodiscard]] std::optional<store::MessageInfo> find(store::Uid uid) const override {
+        store::MessageInfo info;
+        info.uid = uid;
+        return info;
+      }
+      void for_each(const std::function<void(const store::MessageInfo&)>& visit) const override {
+        for (const std::uint32_t uid : {1U, 2U}) visit(*find({uid}));
+      }
+    };
+    for (const auto& change : edit(Two{})) changes_ += change.expunge ? 1 : 0;
     return store::Changes{};
   }
   Result<store::Appended> append(store::MessageSource& /*message*/,

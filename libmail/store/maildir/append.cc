@@ -173,7 +173,8 @@ Result<std::vector<Uid>> MaildirMailbox::uids_of_bases(
 
 Result<Uid> MaildirMailbox::uid_of_file(const std::string& name, const AppendOptions& options) {
   TRY(look());
-  const Uid uid = TRY(uids_of_bases({name})).front();
+  const Uid uid = TRY(uids_of_bases({name}))
+  .front();
   if (options.flags == Flags{}) return uid;
   Change wish;
   wish.uid = uid;

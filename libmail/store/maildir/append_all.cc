@@ -220,6 +220,7 @@ Result<std::vector<Uid>> MaildirMailbox::append_all(std::span<const NewMessage> 
   const auto guard = log_.lock();
   auto begun = [&]() -> Result<void> {
     if (!guard) return fail(guard.error());
+    TRY(catch_up());
     TRY(resolve_all());
     Ops ops;
     for (const Prepared& prepared : batch) {

@@ -97,7 +97,7 @@ std::string MaildirMailbox::place_of(const File& file) {
 std::string MaildirMailbox::usual_place(const Entry& entry, const std::string& base) const {
   const std::string letters = to_letters(entry.flags, keywords_, {});
   if (entry.old == 0 && letters.empty()) return "new/" + base;
-  return "cur/" + base + ":2," + letters;
+  return std::string("cur/").append(base).append(":2,").append(letters);
 }
 
 std::string MaildirMailbox::place_of(const Entry& entry, const std::string& base) const {
@@ -273,7 +273,8 @@ Result<void> MaildirMailbox::look() {
   has_looked_ = false;
   TRY(resolve_all());
   TRY(read_keywords());
-  Look now = TRY(compare_directories()).first;
+  Look now = TRY(compare_directories())
+  .first;
   auto files = TRY(list());
   TRY(log_.load_names());
   auto difference = compare_names(files);
@@ -486,10 +487,10 @@ Result<void> MaildirMailbox::apply_pending() {
     const Entry* const entry = state().messages.find(uid);
     if (entry == nullptr || entry->pending == 0) continue;
     const bool was_new = from.starts_with("new/");
-    const std::string letters =
-        to_letters(entry->flags, keywords_, parse_file_name(from).letters);
+    const std::string letters = to_letters(entry->flags, keywords_, parse_file_name(from).letters);
     const bool stays_new = entry->old == 0 && letters.empty() && was_new;
-    const std::string to = stays_new ? "new/" + base : "cur/" + base + ":2," + letters;
+    std::string to = (stays_new ? "new/" : "cur/") + base;
+    if (!stays_new) to.append(":2,").append(letters);
     if (from != to) {
       auto renamed = sys::rename(path_ + '/' + from, path_ + '/' + to);
       if (!renamed && renamed.error().code == Errc::NotFound) {
@@ -560,9 +561,9 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
   auto fd = TRY(open_file(uid, base));
   const std::uint64_t wire_size = state().messages.find(uid)->size;
   const auto status = TRY(sys::fstat(fd));
-  auto stored = std::make_unique<FileReader>(
-      MessageFile{std::move(fd), wire_size, may_be_lost(base, status)},
-      static_cast<std::uint64_t>(status.st_size));
+  auto stored =
+      std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, may_be_lost(base, status)},
+                                   static_cast<std::uint64_t>(status.st_size));
   if (view == View::Stored) return stored;
   return make_wire_view(std::move(stored), {}, wire_size);
 }

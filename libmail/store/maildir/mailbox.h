@@ -115,8 +115,7 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<bool> add_own(const Batch& batch, std::span<const NewMessage> messages,
                        std::vector<Uid>& uids);
   Result<std::vector<Uid>> uids_of(const Batch& batch, std::span<const NewMessage> messages);
-  [[nodiscard]] Result<std::vector<Uid>> uids_of_bases(
-      const std::vector<std::string>& bases) const;
+  [[nodiscard]] Result<std::vector<Uid>> uids_of_bases(const std::vector<std::string>& bases) const;
   Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
   Result<void> learn_keywords(const std::set<std::string>& words);

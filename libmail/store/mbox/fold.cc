@@ -148,7 +148,12 @@ Result<void> MboxMailbox::write_pending() {
   std::vector<Splice> splices;
   Ops finished;
   const std::uint64_t size = TRY(size_now());
-  TRY(places_.load());
+  if (!places_.load()) {
+    TRY(log_.distrust_index());
+    forget_look();
+    TRY(look());
+    if (!has_pending()) return {};
+  }
   for (const Place& place : TRY(places_to_fold())) {
     if (const Entry* const doomed = state().doomed.find(place.uid)) {
       splices.push_back({place.from, std::min(place.next(), size), {}});

@@ -125,7 +125,8 @@ bool MboxMailbox::is_as_looked_at(const struct ::stat& status) const {
   return has_looked_ && look_.uid_validity == state().uid_validity.value &&
          status.st_ino == look_.inode && status.st_dev == look_.device &&
          static_cast<std::uint64_t>(status.st_size) == look_.octets &&
-         status.st_mtim.tv_sec == look_.mtime && status.st_mtim.tv_nsec == look_.mtime_nanoseconds &&
+         status.st_mtim.tv_sec == look_.mtime &&
+         status.st_mtim.tv_nsec == look_.mtime_nanoseconds &&
          status.st_ctim.tv_sec == look_.ctime && status.st_ctim.tv_nsec == look_.ctime_nanoseconds;
 }
 
@@ -259,10 +260,10 @@ Result<void> MboxMailbox::look() {
 // what is behind that is new, and all before it as it was. False: all has to be looked at.
 Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  const bool is_grown_one =
-      has_looked_ && look_.uid_validity == state().uid_validity.value && look_.uid_validity != 0 &&
-      look_.last_uid != 0 && status.st_ino == look_.inode && status.st_dev == look_.device &&
-      (size > look_.octets || (size > kSmall && is_as_looked_at(status)));
+  const bool is_grown_one = has_looked_ && look_.uid_validity == state().uid_validity.value &&
+                            look_.uid_validity != 0 && look_.last_uid != 0 &&
+                            status.st_ino == look_.inode && status.st_dev == look_.device &&
+                            (size > look_.octets || (size > kSmall && is_as_looked_at(status)));
   const Uid last{static_cast<std::uint32_t>(look_.last_uid)};
   // UIDs do not ascend where another program has sorted it.
   if (!is_grown_one || places_.last_uid() != last) return false;
@@ -291,7 +292,8 @@ Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
   return true;
 }
 
-Result<void> MboxMailbox::look_at_all(const struct ::stat& status, const std::vector<Range>& holes) {
+Result<void> MboxMailbox::look_at_all(const struct ::stat& status,
+                                      const std::vector<Range>& holes) {
   has_looked_ = false;
   const bool is_first = state().uid_validity.value == 0;  // X-UIDs are to be read
   ScanOptions options;

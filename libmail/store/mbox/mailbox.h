@@ -75,7 +75,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
 
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
   [[nodiscard]] bool knows(const struct ::stat& status) const;
-  Result<void> look();        // under the file's lock: scan and reconcile
+  Result<void> look();  // under the file's lock: scan and reconcile
   Result<bool> look_at_tail(const struct ::stat& status);
   Result<void> look_at_all(const struct ::stat& status, const std::vector<Range>& holes);
   Result<void> forget_all();  // the file is not there

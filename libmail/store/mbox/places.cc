@@ -22,7 +22,8 @@ void Places::assign(std::vector<Place> places) {
   clear();
   own_ = std::move(places);
   const auto by_uid = [](const Place& a, const Place& b) { return a.uid < b.uid; };
-  if (!std::is_sorted(own_.begin(), own_.end(), by_uid)) std::sort(own_.begin(), own_.end(), by_uid);
+  if (!std::is_sorted(own_.begin(), own_.end(), by_uid))
+    std::sort(own_.begin(), own_.end(), by_uid);
   if (!own_.empty()) last_uid_ = own_.back().uid;
 }
 

@@ -45,8 +45,8 @@ class Places {
   // Of messages whose From_ lines begin there, ascending as their UIDs do; NotFound.
   [[nodiscard]] Result<std::vector<Uid>> uids_at(const std::vector<std::uint64_t>& from) const;
 
-  void append(const Place& place);       // its UID is above all, or the last one
-  [[nodiscard]] Result<void> load();     // into memory, wholly
+  void append(const Place& place);    // its UID is above all, or the last one
+  [[nodiscard]] Result<void> load();  // into memory, wholly
   // After load().
   [[nodiscard]] const std::vector<Place>& all() const { return own_; }
 

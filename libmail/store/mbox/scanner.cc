@@ -57,7 +57,7 @@ class Scanner {
     empty_.clear();
     found.fingerprint = hasher_.digest();
     if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
-    if (!found.is_pseudo || !scan_.messages.empty()) scan_.messages.push_back(std::move(found));
+    if (!found.is_pseudo || !scan_.messages.empty()) scan_.messages.push_back(found);
   }
 
   Scan take() { return std::move(scan_); }

@@ -1,0 +1,253 @@
+// The index is disposable: whatever is wrong with it costs one rebuild, and nothing else.
+#include "libmail/store/index.h"
+
+#include <random>
+
+#include "libmail/base/log.h"
+#include "tests/store/disk_fixture.h"
+
+namespace mail::store {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr int kMessages = 450;  // some ten pages
+constexpr int kDamages = 300;
+
+struct Place {
+  std::unique_ptr<Fixture> fixture;
+  std::string index, log;
+};
+
+Place mbox_place() {
+  auto fixture = std::make_unique<MboxFixture>();
+  const std::string log = fixture->home() + "/mail/.tubepost/INBOX.state";
+  return {std::move(fixture), log + ".index", log};
+}
+
+Place maildir_place() {
+  auto fixture = std::make_unique<MaildirFixture>();
+  const std::string root = fixture->root();
+  return {std::move(fixture), root + "/tubepost.index", root + "/tubepost.state"};
+}
+
+struct IndexCase {
+  std::string name;
+  Place (*make)();
+};
+void PrintTo(const IndexCase& format, std::ostream* os) { *os << format.name; }
+
+std::string text_of(int n) {
+  return "Subject: " + std::to_string(n) + "\n\n" + std::string(static_cast<std::size_t>(n), 'x') +
+         "\nend of " + std::to_string(n) + "\n";
+}
+
+class IndexOf : public testing::TestWithParam<IndexCase> {
+ protected:
+  void SetUp() override {
+    log::open("test", log::Sink::Discard);
+    place_ = GetParam().make();
+  }
+  // Beside what was there before.
+  void fill(int first, int count) {
+    std::vector<NewMessage> messages;
+    for (int n = first; n < first + count; ++n) {
+      Flags flags;
+      flags.set(Flag::Seen, n % 2 == 0);
+      if (n % 7 == 0) flags.set_keyword("$Work" + std::to_string(n % 3));
+      messages.push_back(new_message(text_of(n), flags));
+    }
+    const auto box = open();
+    expect_ok(box->append_all(messages));
+    all(*box);
+    expect_ok(box->fold());
+  }
+  std::unique_ptr<Mailbox> open() {
+    stores_.push_back(place_.fixture->open());
+    return expect_ok(stores_.back()->open("INBOX"));
+  }
+  // What any reader must see.
+  void expect_whole(Mailbox& box) {
+    const auto now = all(box);
+    ASSERT_EQ(now.size(), expected_.size());
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      ASSERT_EQ(now.at(i), expected_.at(i))
+          << i << ": " << int{now.at(i).flags.system} << " " << now.at(i).old << " "
+          << testing::PrintToString(now.at(i).flags.keywords.words()) << now.at(i).modseq.value
+          << " instead of " << int{expected_.at(i).flags.system} << " " << expected_.at(i).old
+          << " " << testing::PrintToString(expected_.at(i).flags.keywords.words())
+          << expected_.at(i).modseq.value;
+    }
+    for (int i = 0; i < 3; ++i) {
+      const std::size_t n = random_() % expected_.size();
+      EXPECT_EQ(body(box, expected_.at(n).uid, View::Wire), to_wire(text_of(static_cast<int>(n))));
+    }
+    const auto status = expect_ok(box.status());
+    EXPECT_EQ(status.uid_next.value, expected_.back().uid.value + 1);
+    EXPECT_EQ(status.highest_modseq, highest_);
+  }
+  std::string damaged(std::string octets, const std::string& older) {
+    const auto page = [&](const std::string& of) {
+      return random_() % (of.size() / kPage) * kPage;
+    };
+    switch (random_() % 9) {
+      case 0:
+        return octets.substr(0, random_() % octets.size());
+      case 1:
+        for (std::size_t i = 0, at = page(octets); i < kPage; ++i) {
+          octets.at(at + i) = static_cast<char>(random_());
+        }
+        return octets;
+      case 2:
+        octets.at(random_() % octets.size()) ^= static_cast<char>(1U << (random_() % 8));
+        return octets;
+      case 3: {
+        const std::size_t a = page(octets);
+        const std::size_t b = page(octets);
+        std::swap_ranges(octets.begin() + static_cast<std::ptrdiff_t>(a),
+                         octets.begin() + static_cast<std::ptrdiff_t>(a + kPage),
+                         octets.begin() + static_cast<std::ptrdiff_t>(b));
+        return octets;
+      }
+      case 4:
+        return octets.replace(page(octets), kPage, kPage, '\0');
+      case 5:
+        return older;
+      case 6:
+        return octets + std::string(1 + random_() % (2 * kPage), 'j');
+      case 7: {  // a page of another index of this mailbox, at its own place
+        const std::size_t at = page(older);
+        return octets.replace(at, kPage, older, at, kPage);
+      }
+      default:
+        return {};
+    }
+  }
+
+  Place place_;
+  std::vector<std::unique_ptr<MailStore>> stores_;
+  std::mt19937 random_{20261128};
+  std::vector<MessageInfo> expected_;
+  ModSeq highest_;
+};
+
+TEST_P(IndexOf, AnyDamageCostsOneRebuild) {
+  fill(0, kMessages / 2);
+  const std::string older = slurp(place_.index);
+  ASSERT_GT(older.size(), 2 * kPage);
+  fill(kMessages / 2, kMessages - kMessages / 2);
+  expected_ = all(*open());
+  ASSERT_EQ(expected_.size(), static_cast<std::size_t>(kMessages));
+  highest_ = expect_ok(open()->status()).highest_modseq;
+  int rebuilt = 0;
+  for (int i = 0; i < kDamages && !HasFailure(); ++i) {
+    SCOPED_TRACE(i);
+    stores_.clear();
+    const std::string whole = slurp(place_.index);
+    ASSERT_GT(whole.size(), 5 * kPage);
+    const auto session = open();  // has begun to use it
+    all(*session);
+    spill(place_.index, damaged(whole, older));
+    expect_whole(*session);
+    if (i % 3 == 0) std::filesystem::remove(place_.index);
+    const auto box = open();
+    expect_whole(*box);
+    if (i % 10 == 0) {
+      MessageInfo& info = expected_.at(random_() % expected_.size());
+      info.flags.set(Flag::Flagged, !info.flags.has(Flag::Flagged));
+      const auto changes = expect_ok(box->change([&](const Snapshot&) {
+        return std::vector<Change>{{info.uid, info.flags, true, false}};
+      }));
+      ASSERT_EQ(changes.messages.size(), 1U);
+      EXPECT_GT(changes.messages[0].modseq, highest_);
+      info = changes.messages[0];
+      highest_ = info.modseq;
+      expect_ok(box->fold());
+      expect_whole(*box);
+      highest_ = expect_ok(box->status()).highest_modseq;
+    }
+    if (Index::open(place_.index)) ++rebuilt;
+    if (!Index::open(place_.index)) spill(place_.index, whole);
+  }
+  EXPECT_GT(rebuilt, kDamages / 2);
+}
+
+TEST_P(IndexOf, IsOfUseAndSaysTheSame) {
+  fill(0, kMessages);
+  const auto before = all(*open());
+  const std::string log = slurp(place_.log);
+  const auto index = Index::open(place_.index);
+  ASSERT_TRUE(index);
+  EXPECT_GT(index->header().log.offset, log.size() - 16UL * 1024);
+  // Where the index is believed, the log before it is not read: nobody sees that it is broken.
+  std::string broken = log;
+  broken.replace(100, 30, 30, '#');
+  spill(place_.log, broken);
+  EXPECT_EQ(all(*open()), before);
+  EXPECT_EQ(slurp(place_.log), broken);
+}
+
+TEST_P(IndexOf, OfAnotherLogIsNotBelieved) {
+  fill(0, kMessages);
+  const std::string index = slurp(place_.index);
+  const std::string log = slurp(place_.log);
+  const auto before = all(*open());
+  std::filesystem::remove(place_.log);
+  spill(place_.log, log.substr(0, log.size() / 2));
+  spill(place_.index, index);
+  // A shorter log has been found: what it does not say is looked for in the mailbox.
+  EXPECT_EQ(bodies(*open()).size(), before.size());
+}
+
+TEST_P(IndexOf, TwoProcessesMayWriteItAtOnce) {
+  fill(0, kMessages);
+  expected_ = all(*open());
+  highest_ = expect_ok(open()->status()).highest_modseq;
+  for (int i = 0; i < 20 && !HasFailure(); ++i) {
+    stores_.clear();
+    std::filesystem::remove(place_.index);
+    const auto one = open();
+    const auto other = open();
+    expect_whole(*one);
+    spill(place_.index + ".new", "another's, half written");
+    expect_whole(*other);
+    expect_whole(*open());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Store, IndexOf,
+                         testing::Values(IndexCase{"mbox", mbox_place},
+                                         IndexCase{"maildir", maildir_place}),
+                         [](const auto& one) { return one.param.name; });
+
+TEST(Index, NoneIsNeeded) {
+  TemporaryHome home;
+  Settings settings;
+  for (const std::string& index : {std::string("MEMORY"), std::string("/dev/null/nowhere")}) {
+    SCOPED_TRACE(index);
+    const std::string root = home.path() + "/" + std::to_string(index.size());
+    const auto mboxes = [&] {
+      return std::make_unique<mbox::MboxMailStore>(
+          Location{Format::Mbox, root + "/mail", root + "/inbox", index, {}, "fs"}, std::string{},
+          settings);
+    };
+    const auto maildirs = [&] {
+      return std::make_unique<maildir::MaildirMailStore>(
+          Location{Format::Maildir, root + "/M", root + "/M", index, {}, "Maildir++"}, settings);
+    };
+    for (const std::function<std::unique_ptr<MailStore>()>& make :
+         {std::function<std::unique_ptr<MailStore>()>(mboxes),
+          std::function<std::unique_ptr<MailStore>()>(maildirs)}) {
+      std::vector<NewMessage> messages;
+      for (int n = 0; n < kMessages; ++n) messages.push_back(new_message(text_of(n)));
+      auto store = make();
+      const auto box = expect_ok(store->open("INBOX"));
+      expect_ok(box->append_all(messages));
+      expect_ok(box->fold());
+      store = make();
+      EXPECT_EQ(all(*expect_ok(store->open("INBOX"))), all(*box));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mail::store
