@@ -251,17 +251,19 @@ void MaildirMailbox::remember_own_changes(const std::pair<Look, bool>& before) {
   look_.cur_directory = after->first.cur_directory;
   look_.is_settled = 0;  // all of it is listed once more when nothing can hide behind our changes
   look_.uid_validity = state().uid_validity.value;
-  has_looked_ = true;
+  has_looked_ = is_own_change_ = true;
 }
 
 Result<void> MaildirMailbox::refresh() {
   watch_.look({path_ + "/new", path_ + "/cur", log_.path()});
   TRY(catch_up());
   if (has_looked_ && !has_pending() && state().intents.empty()) {
+    // Another's change may hide behind one that is young: listed each time until it cannot. Behind
+    // our own only once, then.
     const auto now = compare_directories();
-    if (now && now->second && (look_.is_settled != 0 || now->first.is_settled == 0)) {
-      return log_.sync();
-    }
+    const bool is_sure =
+        look_.is_settled != 0 || (is_own_change_ && now && now->first.is_settled == 0);
+    if (now && now->second && is_sure) return log_.sync();
   }
   TRY(be_there());  // the log lies in it
   const auto guard = TRY(log_.lock());
@@ -270,7 +272,7 @@ Result<void> MaildirMailbox::refresh() {
 
 Result<void> MaildirMailbox::look() {
   TRY(catch_up());
-  has_looked_ = false;
+  has_looked_ = is_own_change_ = false;
   TRY(resolve_all());
   TRY(read_keywords());
   Look now = TRY(compare_directories())

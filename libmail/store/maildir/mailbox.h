@@ -134,6 +134,7 @@ class MaildirMailbox final : public LoggedMailbox {
   bool may_create_;
   std::string uid_list_path_;
   bool has_looked_ = false;
+  bool is_own_change_ = false;  // what has changed since the listing was our doing
   Look look_;
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
   Keywords keywords_;
