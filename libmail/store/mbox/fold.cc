@@ -9,6 +9,7 @@
 namespace mail::store::mbox {
 namespace {
 
+constexpr std::size_t kMany = 100;  // messages whose reading costs more than an index
 constexpr std::uint64_t kMaxHeader = 16ULL << 20U;  // octets; beyond it flags stay in the log
 
 struct Field {
@@ -171,6 +172,8 @@ Result<void> MboxMailbox::write_pending() {
   TRY(rewriter.apply(splices, finished));
   follow(splices);
   remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it
+  // The next opener would find nothing where the index says.
+  is_index_stale_ = is_index_stale_ || places_.size() > kMany;
   return {};
 }
 
