@@ -4,6 +4,7 @@
 #include "libmail/base/faults.h"
 
 #include "tests/store/disk_fixture.h"
+#include "tests/store/spoilt_call.h"
 
 #ifdef TUBEPOST_FAULTS
 
@@ -30,19 +31,6 @@ class StoreFaults : public testing::TestWithParam<Param> {
   void TearDown() override {
     faults::arm("");
     faults::kill_by_throwing(false);
-  }
-
-  // Runs `step` with the nth call spoilt; false when there was no such call.
-  template <class Step>
-  static bool run(const std::string& action, std::size_t nth, Step step) {
-    faults::arm("*:" + std::to_string(nth) + ":" + action);
-    try {
-      step();
-    } catch (const faults::Killed&) {
-    }
-    const bool reached = faults::calls_seen() >= nth;
-    faults::arm("");
-    return reached;
   }
 };
 

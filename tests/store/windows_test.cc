@@ -17,6 +17,7 @@
 #include "libmail/store/mbox/rewrite.h"
 #include "libmail/store/mbox/window.h"
 #include "tests/store/disk_fixture.h"
+#include "tests/store/spoilt_call.h"
 
 namespace mail::store {
 namespace {
@@ -209,18 +210,6 @@ class Windows : public testing::Test {
     faults::arm("");
     faults::kill_by_throwing(false);
     durable_files = nullptr;
-  }
-  // False when there was no such call.
-  template <class Step>
-  static bool run(const std::string& action, std::size_t nth, Step step) {
-    faults::arm("*:" + std::to_string(nth) + ":" + action);
-    try {
-      step();
-    } catch (const faults::Killed&) {
-    }
-    const bool reached = faults::calls_seen() >= nth;
-    faults::arm("");
-    return reached;
   }
 };
 

@@ -1,0 +1,287 @@
+// Looking at a Maildir: whether its directories have changed, what lies there, and which UID each
+// file has or gets (docs/maildir.md).
+#include <fcntl.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "libmail/base/sys.h"
+#include "libmail/message/line_ends.h"
+#include "libmail/store/hash.h"
+#include "libmail/store/maildir/mailbox.h"
+
+namespace mail::store::maildir {
+namespace {
+
+constexpr std::size_t kChunk = 64UL * 1024;
+constexpr std::size_t kMany = 100;  // files whose listing costs more than an index
+
+// Whether a change from now on is sure to show in the directory's time.
+bool is_settled(const struct ::stat& status) {
+  struct ::timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const bool is_coarse = status.st_mtim.tv_nsec == 0;
+  const std::int64_t age = (now.tv_sec - status.st_mtim.tv_sec) * 1000 +
+                           (now.tv_nsec - status.st_mtim.tv_nsec) / 1'000'000;
+  return age > (is_coarse ? 2000 : 50);
+}
+
+}  // namespace
+
+// By arrival. new/ first: what moves to cur/ meanwhile is then seen there.
+Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
+  std::vector<File> files;
+  for (const bool is_new : {true, false}) {
+    const auto names = sys::list_directory(path_ + (is_new ? "/new" : "/cur"));
+    if (!names && names.error().code == Errc::NotFound) continue;
+    if (!names) return fail(names.error());
+    files.reserve(files.size() + names->size());
+    for (const auto& name : *names) {
+      if (name.starts_with('.')) continue;
+      FileName parsed = parse_file_name(name);
+      File file;
+      file.arrival = arrival_of(parsed.base);
+      file.base = std::move(parsed.base);
+      file.flags = to_flags(parsed.letters, keywords_);
+      file.old = !is_new;
+      file.size = parsed.wire_size.value_or(0);
+      file.file_name = name;
+      file.is_new = is_new;
+      files.push_back(std::move(file));
+    }
+  }
+  // Of two files with one base name the one in cur/, and of two there the last.
+  const auto order = [](const File& file) {
+    return std::tie(file.arrival, file.base, file.old, file.file_name);
+  };
+  std::sort(files.begin(), files.end(),
+            [&](const File& a, const File& b) { return order(b) < order(a); });
+  const auto is_same = [](const File& a, const File& b) { return a.base == b.base; };
+  files.erase(std::unique(files.begin(), files.end(), is_same), files.end());
+  std::reverse(files.begin(), files.end());
+  for (File& file : files) file.name = file.base;
+  return files;
+}
+
+// Size on the wire and date of a message seen for the first time.
+Result<void> MaildirMailbox::measure(File& file) {
+  const auto fd = sys::open(path_ + '/' + place_of(file), O_RDONLY | O_NOFOLLOW);
+  if (!fd && fd.error().code == Errc::NotFound) return {};
+  if (!fd) return fail(fd.error());
+  const auto status = TRY(sys::fstat(*fd));
+  file.date = WallTime{std::chrono::seconds(status.st_mtim.tv_sec)};
+  if (file.size != 0) return {};
+  message::LineCounter counter;
+  std::string chunk(kChunk, '\0');
+  for (std::uint64_t at = 0;;) {
+    const std::size_t got = TRY(sys::pread(*fd, chunk, at));
+    if (got == 0) break;
+    counter.feed(std::string_view{chunk}.substr(0, got));
+    at += got;
+  }
+  file.size = counter.crlf_octets();
+  return {};
+}
+
+MaildirMailbox::Stamp MaildirMailbox::stamp_of(const struct ::stat& status) {
+  return {status.st_ino, static_cast<std::uint64_t>(status.st_size), status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec};
+}
+
+Result<std::pair<MaildirMailbox::Look, bool>> MaildirMailbox::compare_directories() const {
+  const auto new_now = TRY(sys::stat(path_ + "/new"));
+  const auto cur_now = TRY(sys::stat(path_ + "/cur"));
+  Look now = look_;
+  now.new_directory = stamp_of(new_now);
+  now.cur_directory = stamp_of(cur_now);
+  now.is_settled = is_settled(new_now) && is_settled(cur_now) ? 1 : 0;
+  now.uid_validity = state().uid_validity.value;
+  const bool is_same = has_looked_ && now.uid_validity == look_.uid_validity &&
+                       now.new_directory == look_.new_directory &&
+                       now.cur_directory == look_.cur_directory;
+  return std::pair{now, is_same};
+}
+
+void MaildirMailbox::remember_own_changes(const std::pair<Look, bool>& before) {
+  has_looked_ = false;
+  if (!before.second) return;
+  const auto after = compare_directories();
+  if (!after) return;
+  look_.new_directory = after->first.new_directory;
+  look_.cur_directory = after->first.cur_directory;
+  look_.is_settled = 0;  // all of it is listed once more when nothing can hide behind our changes
+  look_.uid_validity = state().uid_validity.value;
+  has_looked_ = is_own_change_ = true;
+}
+
+Result<void> MaildirMailbox::refresh() {
+  watch_.look({path_ + "/new", path_ + "/cur", log_.path()});
+  TRY(catch_up());
+  if (has_looked_ && !has_pending() && state().intents.empty()) {
+    // Another's change may hide behind one that is young: listed each time until it cannot. Behind
+    // our own only once, then.
+    const auto now = compare_directories();
+    const bool is_sure =
+        look_.is_settled != 0 || (is_own_change_ && now && now->first.is_settled == 0);
+    if (now && now->second && is_sure) return log_.sync();
+  }
+  TRY(be_there());  // the log lies in it
+  const auto guard = TRY(log_.lock());
+  return look();
+}
+
+Result<void> MaildirMailbox::look() {
+  TRY(catch_up());
+  has_looked_ = is_own_change_ = false;
+  TRY(resolve_all());
+  TRY(read_keywords());
+  Look now = TRY(compare_directories())
+  .first;
+  auto files = TRY(list());
+  TRY(log_.load_names());
+  auto difference = compare_names(files);
+  if (difference.is_missed) {
+    // A file that another program renames while the directory is read may be missed: what is gone
+    // must be gone twice.
+    for (File& file : TRY(list())) {
+      if (!difference.there.contains(hash_of(file.base))) files.push_back(std::move(file));
+    }
+    for (File& file : files) file.name = file.base;
+    difference = compare_names(files);
+  }
+  if (difference.any_unknown || state().uid_validity.value == 0) {
+    TRY(give_uids(files, difference.known, now));
+  } else {
+    std::vector<Item*> items;
+    items.reserve(files.size());
+    for (File& file : files) items.push_back(&file);
+    TRY(reconcile(items, false));
+  }
+  note_places(files);
+  now.uid_validity = state().uid_validity.value;
+  is_index_stale_ = is_index_stale_ || (now.is_settled != 0 && files.size() > kMany);
+  look_ = now;
+  has_looked_ = true;
+  if (!has_pending()) return {};
+  TRY(apply_pending());
+  remember_own_changes({now, has_looked_});
+  return {};
+}
+
+MaildirMailbox::Difference MaildirMailbox::compare_names(const std::vector<File>& files) const {
+  const auto word_of = [this](const Entry& entry) {
+    if (entry.key_is_name == 0) return std::to_string(entry.key_value);
+    return std::string(state().names.view(entry.key_value));
+  };
+  Difference difference;
+  const auto is_same = [&](const Entry& entry, const File& file) {
+    return entry.key_is_name != 0 && state().names.view(entry.key_value) == file.base;
+  };
+  // Mostly all are there in their order.
+  if (state().doomed.empty() && state().messages.size() == files.size() &&
+      std::equal(state().messages.begin(), state().messages.end(), files.begin(), is_same)) {
+    return difference;
+  }
+  for (const File& file : files) difference.there.insert(hash_of(file.base));
+  for (const Entry& entry : state().messages) {
+    const std::uint64_t hash = hash_of(word_of(entry));
+    difference.known.insert(hash);
+    difference.is_missed = difference.is_missed || !difference.there.contains(hash);
+  }
+  for (const Entry& entry : state().doomed) difference.known.insert(hash_of(word_of(entry)));
+  difference.any_unknown = std::any_of(files.begin(), files.end(), [&](const File& file) {
+    return !difference.known.contains(hash_of(file.base));
+  });
+  return difference;
+}
+
+// What is in dovecot-uidlist, under its lock. What it had when we saw it last is in state().
+Result<UidList> MaildirMailbox::read_uid_list_if_changed(bool& is_changed) const {
+  const auto status = sys::stat(uid_list_path_);
+  is_changed = !status || look_.uid_list.inode == 0 || look_.uid_list != stamp_of(*status) ||
+               look_.uid_validity != state().uid_validity.value;
+  if (is_changed) return read_uid_list(uid_list_path_);
+  UidList same;
+  same.uid_validity = state().uid_validity.value;
+  same.uid_next = state().uid_next.value;
+  return same;
+}
+
+Result<void> MaildirMailbox::add_to_uid_list(const std::vector<std::pair<Uid, std::string>>& added,
+                                             const UidList& before, Look& now) {
+  const auto all = [this] {
+    std::vector<std::pair<Uid, std::string>> entries;
+    for (const Entry& entry : state().messages) {
+      if (auto base = state().word_of(entry.key())) entries.emplace_back(entry.uid, *base);
+    }
+    return entries;
+  };
+  TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all, before));
+  now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
+  return {};
+}
+
+// To files that have none, `known` being the hashes of the others' names.
+Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
+                                       const std::unordered_set<std::uint64_t>& known, Look& now) {
+  const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
+  bool is_read = false;
+  const UidList uids = TRY(read_uid_list_if_changed(is_read));
+  Ops ops;
+  choose_identity(ops, {uids.uid_validity});
+  TRY(log_.write(ops, false));
+  const bool is_theirs = uids.uid_validity == state().uid_validity.value;
+  for (File& file : files) {
+    if (known.contains(hash_of(file.base))) continue;
+    TRY(measure(file));
+    const auto wished = wished_.find(file.base);
+    if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
+    const auto hint = uids.uids.find(file.base);
+    if (is_theirs && hint != uids.uids.end()) file.uid_hint = hint->second;
+  }
+  // UIDs that Dovecot has given come first, ascending; then the rest in order of arrival.
+  std::stable_sort(files.begin(), files.end(), [](const File& a, const File& b) {
+    const auto rank = [](const File& f) { return f.uid_hint == 0 ? UINT32_MAX : f.uid_hint; };
+    return rank(a) < rank(b);
+  });
+  if (is_theirs && uids.uids.empty() && uids.uid_next > state().uid_next.value) {
+    Ops next;
+    next.uid_next({uids.uid_next});
+    TRY(log_.write(next, false));
+  }
+  std::vector<Item*> items;
+  items.reserve(files.size());
+  for (File& file : files) {
+    file.name = file.base;  // it has moved
+    items.push_back(&file);
+  }
+  const Uid first_new = state().uid_next;
+  // Those without a hint must not take a UID that the list has given to a file now gone.
+  TRY(reconcile(items, true));
+  std::vector<std::pair<Uid, std::string>> added;
+  for (const Entry& entry : state().messages) {
+    if (!is_read && entry.uid < first_new) continue;
+    const std::string base = TRY(state().word_of(entry.key()));
+    const auto listed = uids.uids.find(base);
+    if (listed == uids.uids.end() || listed->second != entry.uid.value) {
+      added.emplace_back(entry.uid, base);
+    }
+  }
+  if (!added.empty() || uids.uid_validity == 0) return add_to_uid_list(added, uids, now);
+  now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
+  return {};
+}
+
+// Which of the files have another name than their flags say.
+void MaildirMailbox::note_places(const std::vector<File>& files) {
+  other_places_.clear();
+  for (const File& file : files) {
+    const Entry* entry = state().messages.find(file.uid);
+    if (entry == nullptr) entry = state().doomed.find(file.uid);
+    if (entry == nullptr) continue;
+    std::string place = place_of(file);
+    if (place != usual_place(*entry, file.base)) other_places_[file.uid] = std::move(place);
+  }
+}
+
+}  // namespace mail::store::maildir
