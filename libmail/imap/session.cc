@@ -131,11 +131,9 @@ void Session::finish() {
 
 void Session::leave_mailbox() {
   if (!selected_) return;
-  if (!selected_->is_read_only()) {
-    if (const auto folded = selected_->mailbox().fold(); !folded) {
-      log::warning(folded.error().log_text);
-    }
-  }
+  // After EXAMINE too: UIDs that it has told must not be given by another program.
+  const auto folded = selected_->mailbox().fold();
+  if (!folded && !selected_->is_read_only()) log::warning(folded.error().log_text);
   selected_.reset();
 }
 

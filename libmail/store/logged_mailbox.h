@@ -23,7 +23,8 @@ struct Item {
   bool old = false;
   WallTime date{};
   std::uint64_t size = 0;
-  std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0: none
+  std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0: none, or
+                               // not to be believed
   // Of a message of our own append: acknowledged in the line that gives it its UID, and taken over
   // into the format later, as far as they are not there.
   const Flags* wished = nullptr;
@@ -58,10 +59,11 @@ class LoggedMailbox : public Mailbox {
   virtual void restore() = 0;
 
   // Under the log's lock: finds the items' UIDs, gives new ones, notes what is gone or altered.
-  // `trust_hints`: a new message takes the format's own UID where it is above all before it.
-  Result<void> reconcile(const std::vector<Item*>& items, bool trust_hints);
+  // A new message takes the UID that the format gives it where that is above all before it, any
+  // other one from `floor` on.
+  Result<void> reconcile(const std::vector<Item*>& items, Uid floor = {});
   // The same where all but these lies there as it did; the first is the known `uid`.
-  Result<void> reconcile_tail(Uid uid, const std::vector<Item*>& items);
+  Result<void> reconcile_tail(Uid uid, const std::vector<Item*>& items, Uid floor = {});
   // Under the log's lock: gives UIDs to items of which it is known that they are new, and that
   // nothing else has changed.
   Result<void> add_new(const std::vector<Item*>& items);
@@ -84,8 +86,8 @@ class LoggedMailbox : public Mailbox {
  private:
   static Result<void> add(Item& item, Ops& ops, ModSeq modseq, Uid& next);
   // `ops`, if `any`, has something already.
-  Result<void> reconcile_behind(Uid after, std::span<Item* const> items, Ops& ops, ModSeq modseq,
-                                bool any, bool trust_hints = false);
+  Result<void> reconcile_behind(Uid after, std::span<Item* const> items, Uid floor, Ops& ops,
+                                ModSeq modseq, bool any);
   bool compare(const Entry& entry, const Item& item, ModSeq modseq, Ops& ops) const;
 
   [[nodiscard]] std::string session_path() const { return log_.path() + ".session"; }

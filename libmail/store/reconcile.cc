@@ -25,31 +25,41 @@ class Known {
                        [](const Entry* a, const Entry* b) { return a->uid < b->uid; });
   }
 
-  // Null: not known, or all of its like are taken.
+  // Null: not known, or all of its like are taken. Of equal ones the one with the format's own UID.
   const Entry* take(const Item& item) {
-    if (!has_hashes_) {
-      if (next_ < entries_.size() && matches(*entries_.at(next_), item))
-        return entries_.at(next_++);
-      make_hashes();
+    if (next_ < entries_.size() && matches(*entries_.at(next_), item) &&
+        (item.uid_hint == 0 || entries_.at(next_)->uid.value == item.uid_hint) && !has_hashes_) {
+      return entries_.at(next_++);
+    }
+    make_hashes();
+    if (item.uid_hint != 0) {
+      const auto exact =
+          std::lower_bound(entries_.begin(), entries_.end(), Uid{item.uid_hint},
+                           [](const Entry* one, Uid wanted) { return one->uid < wanted; });
+      if (exact != entries_.end() && (*exact)->uid.value == item.uid_hint &&
+          matches(**exact, item)) {
+        if (const Entry* const entry = give(static_cast<std::size_t>(exact - entries_.begin()))) {
+          return entry;
+        }
+      }
     }
     const std::uint64_t hash = item.name.empty() ? item.fingerprint : hash_of(item.name);
-    const auto first =
-        std::lower_bound(hashes_.begin(), hashes_.end(), hash,
-                         [](const Hashed& one, std::uint64_t wanted) { return one.hash < wanted; });
-    auto& taken = taken_[hash];
-    const auto left = static_cast<std::size_t>(hashes_.end() - first);
-    if (taken >= left) return nullptr;
-    const Hashed& one = *(first + static_cast<std::ptrdiff_t>(taken));
-    if (one.hash != hash || !matches(*entries_.at(one.index), item)) return nullptr;
-    ++taken;
-    return std::exchange(entries_.at(one.index), nullptr);
+    auto at = std::lower_bound(hashes_.begin(), hashes_.end(), hash,
+                               [](const Hashed& one, std::uint64_t want) { return one.hash < want; });
+    auto& passed = passed_[hash];
+    at += static_cast<std::ptrdiff_t>(passed);
+    for (; at != hashes_.end() && at->hash == hash; ++at, ++passed) {
+      if (!matches(*entries_.at(at->index), item)) continue;
+      if (const Entry* const entry = give(at->index)) return entry;
+    }
+    return nullptr;
   }
 
   // What take() has not given.
   template <class Visit>
   void for_each_left(const Visit& visit) const {
     for (std::size_t i = next_; i < entries_.size(); ++i) {
-      if (entries_.at(i) != nullptr) visit(*entries_.at(i));
+      if (!is_given(i)) visit(*entries_.at(i));
     }
   }
 
@@ -69,8 +79,17 @@ class Known {
     if (entry.key_is_name != 0) return names_.view(entry.key_value) == item.name;
     return name_of(entry) == item.name;
   }
+  [[nodiscard]] bool is_given(std::size_t index) const {
+    return index < next_ || (has_hashes_ && given_.at(index - next_));
+  }
+  const Entry* give(std::size_t index) {
+    if (is_given(index)) return nullptr;
+    given_.at(index - next_) = true;
+    return entries_.at(index);
+  }
   void make_hashes() {
-    has_hashes_ = true;
+    if (std::exchange(has_hashes_, true)) return;
+    given_.resize(entries_.size() - next_);
     hashes_.reserve(entries_.size() - next_);
     for (std::size_t i = next_; i < entries_.size(); ++i) {
       const Entry& entry = *entries_.at(i);
@@ -85,10 +104,11 @@ class Known {
   const Names& names_;
   bool by_name_;
   std::vector<const Entry*> entries_;
-  std::size_t next_ = 0;  // entries before it are taken
+  std::size_t next_ = 0;  // entries before it are given
   bool has_hashes_ = false;
+  std::vector<bool> given_;  // of those from next_ on
   std::vector<Hashed> hashes_;
-  std::unordered_map<std::uint64_t, std::size_t> taken_;  // by hash: how many
+  std::unordered_map<std::uint64_t, std::size_t> passed_;  // by hash: so many are given
 };
 
 }  // namespace
@@ -130,35 +150,38 @@ bool LoggedMailbox::compare(const Entry& entry, const Item& item, ModSeq modseq,
   return true;
 }
 
-Result<void> LoggedMailbox::reconcile_tail(Uid uid, const std::vector<Item*>& items) {
+Result<void> LoggedMailbox::reconcile_tail(Uid uid, const std::vector<Item*>& items, Uid floor) {
   TRY(log_.load_names());
   Ops ops;
   const ModSeq modseq = log_.next_modseq(ops);
   items.front()->uid = uid;
   const Entry* const entry = state().messages.find(uid);
   const bool any = entry != nullptr && compare(*entry, *items.front(), modseq, ops);
-  return reconcile_behind(uid, std::span(items).subspan(1), ops, modseq, any);
+  return reconcile_behind(uid, std::span(items).subspan(1), floor, ops, modseq, any);
 }
 
-Result<void> LoggedMailbox::reconcile(const std::vector<Item*>& items, bool trust_hints) {
+Result<void> LoggedMailbox::reconcile(const std::vector<Item*>& items, Uid floor) {
   TRY(log_.load_names());
   Ops ops;
   const ModSeq modseq = log_.next_modseq(ops);
-  return reconcile_behind({}, items, ops, modseq, false, trust_hints);
+  return reconcile_behind({}, items, floor, ops, modseq, false);
 }
 
-Result<void> LoggedMailbox::reconcile_behind(Uid after, std::span<Item* const> items, Ops& ops,
-                                             ModSeq modseq, bool any, bool trust_hints) {
+Result<void> LoggedMailbox::reconcile_behind(Uid after, std::span<Item* const> items, Uid floor,
+                                             Ops& ops, ModSeq modseq, bool any) {
   Known known{state(), !items.empty() && !items.front()->name.empty(), after};
-  Uid next = state().uid_next;
+  const Uid first = state().uid_next;
+  Uid next = first;
   for (Item* item : items) {
-    if (const Entry* const entry = known.take(*item)) {
+    // Above all of ours: another program has given the message its UID anew.
+    const bool is_renumbered = item->uid_hint >= first.value;
+    if (const Entry* const entry = is_renumbered ? nullptr : known.take(*item)) {
       item->uid = entry->uid;
       const bool is_doomed = state().doomed.contains(entry->uid);
       if (!is_doomed && compare(*entry, *item, modseq, ops)) any = true;
       continue;
     }
-    if (trust_hints && item->uid_hint >= next.value) next = {item->uid_hint};
+    next = std::max(next, item->uid_hint >= next.value ? Uid{item->uid_hint} : floor);
     TRY(add(*item, ops, modseq, next));
     any = true;
   }

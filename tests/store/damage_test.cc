@@ -478,15 +478,16 @@ TEST_F(Damage, AtRandom) {
         EXPECT_EQ(slurp(path), octets) << where << ": looking changed it";
       }
       add(*box, numbered(7));
-      if (!is_log) {
+      // (Where Dovecot has been it is told of the new message's UID, in its fields.)
+      if (!is_log && octets.find("X-IMAPbase") == std::string::npos) {
         EXPECT_THAT(slurp(path), StartsWith(octets)) << where;
       }
-      EXPECT_EQ(bodies(*box).back(), numbered(7)) << where;
+      EXPECT_EQ(body(*box, all(*box).back().uid, View::Wire), to_wire(numbered(7))) << where;
       expect_ok(box->fold());
     }
     const auto store = aged->fixture.open();
     const auto box = expect_ok(store->open("INBOX"));
-    EXPECT_EQ(bodies(*box).back(), numbered(7)) << where;
+    EXPECT_EQ(body(*box, all(*box).back().uid, View::Wire), to_wire(numbered(7))) << where;
     if (is_log) {
       for (const auto& text : aged->left) {
         const auto body_text = text.substr(text.find("\n\n"));

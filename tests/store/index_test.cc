@@ -58,7 +58,14 @@ class IndexOf : public testing::TestWithParam<IndexCase> {
     }
     const auto box = open();
     expect_ok(box->append_all(messages));
-    all(*box);
+    // A session sees them, so that there is something to fold.
+    expect_ok(box->change([](const Snapshot& snapshot) {
+      std::vector<Change> seen;
+      snapshot.for_each([&](const MessageInfo& info) {
+        seen.push_back({info.uid, std::nullopt, true});
+      });
+      return seen;
+    }));
     expect_ok(box->fold());
   }
   std::unique_ptr<Mailbox> open() {

@@ -186,11 +186,12 @@ TEST_F(Mbox, ReadsAndWritesDovecotsFields) {
   first.set_keyword("home");
   expect_ok(box->change(set_flags(Uid{3}, first)));
   expect_ok(box->fold());
-  EXPECT_EQ(file(),
-            from +
-                "X-IMAPbase: 1500000000 0000000009 work\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: A\n"
-                "X-Keywords: home work\n\none\n\n" +
-                from + "B: 2\nX-UID: 7\nStatus: O\nX-Status: TD\n\ntwo\n\n");
+  EXPECT_EQ(
+      file(),
+      from +
+          "X-IMAPbase: 1500000000 0000000009 work home\nA: 1\nX-UID: 3\nStatus: RO\nX-Status: A\n"
+          "X-Keywords: home work\n\none\n\n" +
+          from + "B: 2\nX-UID: 7\nStatus: O\nX-Status: TD\n\ntwo\n\n");
 }
 
 TEST_F(Mbox, ForgedBookkeepingInADeliveryCountsForNothing) {

@@ -155,7 +155,7 @@ Result<void> MaildirMailbox::look() {
     std::vector<Item*> items;
     items.reserve(files.size());
     for (File& file : files) items.push_back(&file);
-    TRY(reconcile(items, false));
+    TRY(reconcile(items));
   }
   note_places(files);
   now.uid_validity = state().uid_validity.value;
@@ -257,7 +257,7 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   }
   const Uid first_new = state().uid_next;
   // Those without a hint must not take a UID that the list has given to a file now gone.
-  TRY(reconcile(items, true));
+  TRY(reconcile(items));
   std::vector<std::pair<Uid, std::string>> added;
   for (const Entry& entry : state().messages) {
     if (!is_read && entry.uid < first_new) continue;

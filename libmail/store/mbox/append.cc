@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <array>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
@@ -213,7 +214,7 @@ Result<void> MboxMailbox::put(Record& record, const Intent& intent, bool is_fres
 // Since the look before it nothing has changed but by our own append: only that is read. False:
 // all has to be looked at.
 Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent,
-                                      const std::vector<Flags>& flags) {
+                                      std::span<const Flags> flags) {
   if (!has_looked_ || intent.heal > 0 || state().uid_validity.value == 0) return false;
   const auto status = TRY(sys::fstat(fd_));
   const std::uint64_t end = intent.at + intent.length;
@@ -225,14 +226,21 @@ Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent
   Scan own = TRY(scan(fd_, intent.at, end, {}));
   if (own.messages.size() != record.starts().size()) return false;
   std::vector<Item*> items;
+  std::uint64_t untold = 0;
   for (std::size_t i = 0; i < own.messages.size(); ++i) {
     Found& found = own.messages.at(i);
     if (found.from != intent.at + record.starts().at(i)) return false;
-    found.wished = &flags.at(i);
+    if (found.file_uid != state().uid_next.value + i) ++untold;
+    found.wished = &flags[i];
     items.push_back(&found);
   }
   has_looked_ = false;
   TRY(add_new(items));
+  look_.untold += untold;
+  if (places_.size() == 0 && look_.base_validity == 0) {
+    note_base(own.base);
+    look_.first_header_end = own.messages.front().header_end;
+  }
   for (const Found& found : own.messages) places_.append(place_of(found));
   const Found& last = own.messages.back();
   look_.last_from = last.from;
@@ -244,12 +252,12 @@ Result<bool> MboxMailbox::look_at_own(const Record& record, const Intent& intent
 
 // The UIDs are durable, and the flags with them, in one line of the log.
 Result<std::vector<Uid>> MboxMailbox::uids_of(const Record& record, const Intent& intent,
-                                              const std::vector<Flags>& flags) {
+                                              std::span<const Flags> flags) {
   look_.is_settled = 0;
   const std::uint64_t begin = intent.at + intent.heal;
   if (!TRY(look_at_own(record, intent, flags))) {
     for (std::size_t i = 0; i < flags.size(); ++i) {
-      wished_[begin + record.starts().at(i)] = flags.at(i);
+      wished_[begin + record.starts().at(i)] = flags[i];
     }
     auto looked = look();
     wished_.clear();
@@ -291,18 +299,23 @@ Result<void> MboxMailbox::put_and_close(Record& record, const Intent& intent, bo
 
 Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions& options) {
   const WallTime date = options.internal_date.value_or(now());
-  Record record{{Record::Part{
-      message::format_from_line(options.envelope_sender, message::to_local(date)), &message}}};
+  std::vector<Record::Part> parts{
+      {message::format_from_line(options.envelope_sender, message::to_local(date)), &message}};
+  if (options.delivery_id.empty()) {
+    const std::array flags{options.flags};
+    const auto uids = TRY(append_own(std::move(parts), flags, options.go));
+    if (uids.empty()) return Appended{{}, false};
+    return Appended{uids.front(), false, state().uid_validity};
+  }
+  Record record{std::move(parts)};
   TRY(record.measure());
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
-  // Deliveries need no UID and so no look at the mailbox; who appends with IMAP is told one. A
-  // message that brings bookkeeping fields of its own must not pass for what this mailbox says of
-  // itself.
-  const bool wants_uid =
-      options.delivery_id.empty() || options.flags != Flags{} || record.has_bookkeeping();
+  // Deliveries need no UID and so no look at the mailbox. A message that brings bookkeeping fields of
+  // its own must not pass for what this mailbox says of itself.
+  const bool wants_uid = options.flags != Flags{} || record.has_bookkeeping();
   Intent intent;
-  intent.id = options.delivery_id.empty() ? own_id(record.hash(), now()) : options.delivery_id;
+  intent.id = options.delivery_id;
   Outcome outcome = Outcome::Fresh;
   std::optional<StateLog::Guard> guard { TRY(log_.lock()) };
   if (const auto open = state().intents.find(intent.id); open != state().intents.end()) {
@@ -329,7 +342,7 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   if (is_fresh) intent = TRY(begin(record, intent.id, options.may_be_retried));
   TRY(put_and_close(record, intent, is_fresh));
   if (!wants_uid) return Appended{{}, false};
-  const auto uids = uids_of(record, intent, {options.flags});
+  const auto uids = uids_of(record, intent, std::array{options.flags});
   if (uids) return Appended{uids->front(), false, state().uid_validity};
   log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text);
   return Appended{{}, false};
@@ -344,13 +357,26 @@ Result<std::vector<Uid>> MboxMailbox::append_all(std::span<const NewMessage> mes
     parts.push_back({message::format_from_line(std::string{}, date), nullptr, &message});
     flags.push_back(message.flags);
   }
-  Record record{std::move(parts)};
-  TRY(record.measure());
+  return append_own(std::move(parts), flags, {});
+}
+
+// Who appends with IMAP is told the UIDs. Flags stand in the messages' fields from the start.
+Result<std::vector<Uid>> MboxMailbox::append_own(std::vector<Record::Part> parts,
+                                                 std::span<const Flags> flags,
+                                                 const std::function<bool()>& go) {
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
-  const auto guard = TRY(log_.lock());
+  std::optional<StateLog::Guard> guard{TRY(log_.lock())};
   TRY(resolve_all());
   TRY(look());  // older messages get their UIDs first
+  if (go) {
+    guard.reset();  // sessions may change flags while the other side makes up its mind
+    if (!go()) return fail(Errc::InUse, "The other side went away");
+    guard.emplace(TRY(log_.lock()));
+  }
+  set_fields_of(parts, flags);
+  Record record{std::move(parts)};
+  TRY(record.measure());
   const Intent intent = TRY(begin(record, own_id(record.hash(), now()), false));
   TRY(put_and_close(record, intent, true));
   auto uids = uids_of(record, intent, flags);
@@ -362,6 +388,22 @@ Result<std::vector<Uid>> MboxMailbox::append_all(std::span<const NewMessage> mes
   log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text + "; " +
                cut.error().log_text);
   return std::vector<Uid>{};
+}
+
+void MboxMailbox::set_fields_of(std::vector<Record::Part>& parts, std::span<const Flags> flags) {
+  const auto tells = tell_before_append(flags);
+  if (!tells) log::info("mailbox " + log::escape(path_) + ": " + tells.error().log_text);
+  const bool tells_uids = tells && *tells;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    std::vector<Field> fields;
+    if (tells_uids && i == 0 && places_.size() == 0 && look_.base_validity == 0) {
+      fields.push_back({"X-IMAPbase", base_to_tell({}, false, flags).value_or("")});
+    }
+    const auto uid = state().uid_next.value + static_cast<std::uint32_t>(i);
+    if (tells_uids) fields.push_back({"X-UID", std::to_string(uid)});
+    for (Field& field : flag_fields(flags[i], false)) fields.push_back(std::move(field));
+    parts.at(i).fields = to_lines(fields);
+  }
 }
 
 }  // namespace mail::store::mbox

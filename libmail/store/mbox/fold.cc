@@ -1,9 +1,10 @@
-// Taking acknowledged flags and expunges over into the mbox: Status, X-Status and X-Keywords as
-// Dovecot and Heirloom mailx have them. A message with nothing to say gets no field.
+// Taking acknowledged flags and expunges over into the mbox, and UIDs where a Dovecot uses it too.
+// A message with nothing to say gets no field.
 #include <algorithm>
+#include <utility>
 
-#include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
+#include "libmail/store/mbox/bookkeeping.h"
 #include "libmail/store/mbox/mailbox.h"
 
 namespace mail::store::mbox {
@@ -11,76 +12,28 @@ namespace {
 
 constexpr std::size_t kMany = 100;  // messages whose reading costs more than an index
 constexpr std::uint64_t kMaxHeader = 16ULL << 20U;  // octets; beyond it flags stay in the log
+constexpr std::uint64_t kMuch = 64UL * 1024;        // octets that are better not moved for a flag
 
-struct Field {
-  std::string_view name;
-  std::string value;  // empty: no such field
-  bool is_written = false;
-};
-
-std::vector<Field> fields_for(const Entry& entry) {
-  const Flags& flags = entry.flags;
-  Field status{"Status", {}};
-  if (flags.has(Flag::Seen)) status.value += 'R';
-  if (entry.old != 0) status.value += 'O';
-  Field x_status{"X-Status", {}};
-  if (flags.has(Flag::Answered)) x_status.value += 'A';
-  if (flags.has(Flag::Flagged)) x_status.value += 'F';
-  if (flags.has(Flag::Draft)) x_status.value += 'T';
-  if (flags.has(Flag::Deleted)) x_status.value += 'D';
-  Field keywords{"X-Keywords", {}};
-  for (const auto& keyword : flags.keywords) {
-    if (!keywords.value.empty()) keywords.value += ' ';
-    keywords.value += keyword;
-  }
-  return {status, x_status, keywords};
-}
+bool by_from(const Place& a, const Place& b) { return a.from < b.from; }
 
 }  // namespace
 
 // False where the header section is not ours to change: the flags stay in the log.
-Result<bool> MboxMailbox::splice_fields(const Place& place, const Entry& entry,
+Result<bool> MboxMailbox::splice_fields(const Place& place, const std::vector<Field>& fields,
                                         std::vector<Splice>& splices) {
   const std::uint64_t size = place.header_end - place.content();
   if (size > kMaxHeader) return false;
   const std::string header =
       TRY(sys::pread_all(fd_, place.content(), static_cast<std::size_t>(size)));
   if (!header.empty() && header.back() != '\n') return false;  // ends inside a line
-  const std::string line_end = header.ends_with("\r\n") ? "\r\n" : "\n";
-  auto fields = fields_for(entry);
-  std::size_t at = 0;
-  while (at < header.size()) {
-    // A line without a colon is no field, whatever word it is.
-    const auto name_end = header.find_first_of(":\n", at);
-    const bool is_field = header.at(name_end) == ':';
-    std::size_t end = header.find('\n', at) + 1;
-    while (end < header.size() && ascii::is_wsp(header.at(end))) end = header.find('\n', end) + 1;
-    const auto name = ascii::trim(std::string_view{header}.substr(at, name_end - at));
-    for (Field& field : fields) {
-      if (!is_field || !ascii::iequals(name, field.name)) continue;
-      std::string line;
-      if (!field.value.empty() && !field.is_written) {
-        line = std::string(field.name) + ": " + field.value + line_end;
-      }
-      field.is_written = true;
-      if (std::string_view{header}.substr(at, end - at) != line) {
-        splices.push_back({place.content() + at, place.content() + end, line});
-      }
-    }
-    at = end;
-  }
-  std::string added;
-  for (const Field& field : fields) {
-    if (!field.is_written && !field.value.empty()) {
-      added += std::string(field.name) + ": " + field.value + line_end;
-    }
-  }
-  if (!added.empty()) splices.push_back({place.header_end, place.header_end, added});
+  const bool is_much = look_.octets > place.end && look_.octets - place.end > kMuch;
+  auto splice = set_fields(header, place.content(), fields, is_much ? Room::Leave : Room::None);
+  if (splice) splices.push_back(*std::move(splice));
   return true;
 }
 
 // Where everything lies now: as before, moved by the splices, so that nothing need be read anew.
-void MboxMailbox::follow(const std::vector<Splice>& splices) {
+void MboxMailbox::follow(const std::vector<Splice>& splices, bool tells_uids) {
   std::size_t next = 0;
   std::uint64_t added = 0;
   std::uint64_t removed = 0;
@@ -94,8 +47,7 @@ void MboxMailbox::follow(const std::vector<Splice>& splices) {
     return at + added - removed;
   };
   std::vector<Place> places = places_.all();
-  std::sort(places.begin(), places.end(),
-            [](const Place& a, const Place& b) { return a.from < b.from; });
+  std::sort(places.begin(), places.end(), by_from);
   std::vector<Place> kept;
   kept.reserve(places.size());
   for (Place place : places) {
@@ -104,7 +56,10 @@ void MboxMailbox::follow(const std::vector<Splice>& splices) {
     if (next < splices.size() && splices.at(next).begin == from) continue;  // expunged
     const std::size_t first = next;
     place.header_end = move(place.header_end, true);
-    if (next > first) place.has_bookkeeping = 1;
+    if (next > first) {
+      place.has_bookkeeping = 1;
+      if (tells_uids) place.is_told = 1;
+    }
     place.end = move(place.end, false);
     kept.push_back(place);
   }
@@ -115,11 +70,18 @@ void MboxMailbox::follow(const std::vector<Splice>& splices) {
     look_.last_uid = last == nullptr ? 0 : last->uid.value;
     look_.last_fingerprint = last == nullptr ? 0 : last->key_value;
   }
+  look_.first_header_end = kept.empty() ? move(look_.octets, true) : kept.front().header_end;
+  look_.untold = static_cast<std::uint64_t>(
+      std::count_if(kept.begin(), kept.end(), [](const Place& one) { return one.is_told == 0; }));
   places_.assign(std::move(kept));
 }
 
+bool MboxMailbox::has_pending() const {
+  return !state().doomed.empty() || state().messages.pending() > 0 || !are_uids_told();
+}
+
 // What the log has and the file has not, by where it lies.
-Result<std::vector<Place>> MboxMailbox::places_to_fold() {
+Result<std::vector<Place>> MboxMailbox::places_to_fold(bool tells_uids) {
   std::vector<Place> places;
   const auto add = [&](const Entry& entry) -> Result<void> {
     if (const auto place = TRY(find_place(entry.uid))) places.push_back(*place);
@@ -131,49 +93,91 @@ Result<std::vector<Place>> MboxMailbox::places_to_fold() {
       if (entry.pending != 0) TRY(add(entry));
     }
   }
-  std::sort(places.begin(), places.end(),
-            [](const Place& a, const Place& b) { return a.from < b.from; });
+  if (tells_uids) {
+    const Place* first = nullptr;  // of those that stay
+    for (const Place& place : places_.all()) {
+      if (!state().messages.contains(place.uid)) continue;
+      if (first == nullptr || place.from < first->from) first = &place;
+      if (place.is_told == 0) places.push_back(place);
+    }
+    if (first != nullptr) places.push_back(*first);
+  }
+  std::sort(places.begin(), places.end(), by_from);
+  const auto same = [](const Place& a, const Place& b) { return a.from == b.from; };
+  places.erase(std::unique(places.begin(), places.end(), same), places.end());
   return places;
 }
 
-Result<void> MboxMailbox::write_pending() {
-  const auto has_pending = [&] {
-    return !state().doomed.empty() || state().messages.pending() > 0;
-  };
-  if (!has_pending()) return {};
-  const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
-  if (!held) return fail(held.error());
-  TRY(look());
-  const auto guard = TRY(log_.lock());
-  if (!has_pending()) return {};
+// `coming`: the flags of messages that are appended next.
+Result<std::vector<Splice>> MboxMailbox::pending_splices(bool tells_uids,
+                                                         std::span<const Flags> coming,
+                                                         Ops& finished) {
   std::vector<Splice> splices;
-  Ops finished;
-  const std::uint64_t size = TRY(size_now());
-  if (!places_.load()) {
-    TRY(log_.distrust_index());
-    forget_look();
-    TRY(look());
-    if (!has_pending()) return {};
+  UidBase base;
+  if (tells_uids && look_.base_validity != 0) base = TRY(read_base());
+  bool is_base_to_come = tells_uids;
+  if (base.pseudo) {
+    is_base_to_come = false;
+    if (const auto value = base_to_tell(base, true, coming)) {
+      TRY(splice_fields(place_of(*base.pseudo), {{"X-IMAP", *value}}, splices));
+    }
   }
-  for (const Place& place : TRY(places_to_fold())) {
+  for (const Place& place : TRY(places_to_fold(tells_uids))) {
     if (const Entry* const doomed = state().doomed.find(place.uid)) {
-      splices.push_back({place.from, std::min(place.next(), size), {}});
+      splices.push_back({place.from, std::min(place.next(), look_.octets), {}});
       finished.gone(place.uid, doomed->modseq);
       continue;
     }
     const Entry* const entry = state().messages.find(place.uid);
-    if (entry == nullptr || entry->pending == 0) continue;
-    if (!TRY(splice_fields(place, *entry, splices))) continue;
-    finished.stored(place.uid, entry->modseq, entry->flags, entry->old != 0);
+    if (entry == nullptr) continue;
+    std::vector<Field> fields;
+    if (std::exchange(is_base_to_come, false)) {
+      const bool stays = place.header_end == look_.first_header_end;
+      if (auto value = base_to_tell(base, stays, coming)) {
+        fields.push_back({"X-IMAPbase", *std::move(value)});
+      }
+    }
+    if (tells_uids) fields.push_back({"X-UID", std::to_string(place.uid.value)});
+    for (Field& field : flag_fields(entry->flags, entry->old != 0)) {
+      fields.push_back(std::move(field));
+    }
+    if (!TRY(splice_fields(place, fields, splices))) continue;
+    if (entry->pending != 0) {
+      finished.stored(place.uid, entry->modseq, entry->flags, entry->old != 0);
+    }
   }
-  if (splices.empty()) return log_.write(finished, true);
-  Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
-  has_looked_ = false;
-  TRY(rewriter.apply(splices, finished));
-  follow(splices);
-  remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it
-  // The next opener would find nothing where the index says.
-  is_index_stale_ = is_index_stale_ || places_.size() > kMany;
+  return splices;
+}
+
+Result<void> MboxMailbox::write_pending(std::span<const Flags> coming) {
+  if (!has_pending() && coming.empty()) return {};
+  const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
+  if (!held) return fail(held.error());
+  TRY(look());
+  const auto guard = TRY(log_.lock());
+  if (!places_.load()) {
+    TRY(log_.distrust_index());
+    forget_look();
+    TRY(look());
+  }
+  if (!has_pending() && coming.empty()) return {};
+  const bool tells_uids =
+      is_shared_with_dovecot() && (places_.size() > 0 || look_.base_validity != 0);
+  Ops finished;
+  const auto splices = TRY(pending_splices(tells_uids, coming, finished));
+  if (splices.empty()) {
+    TRY(log_.write(finished, true));
+  } else {
+    Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
+    has_looked_ = false;
+    TRY(rewriter.apply(splices, finished));
+    follow(splices, tells_uids);
+    if (tells_uids) note_base(TRY(read_base()));
+    remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it
+    // The next opener would find nothing where the index says.
+    is_index_stale_ = is_index_stale_ || places_.size() > kMany;
+  }
+  if (tells_uids) TRY(tell_last_uid(coming.size()));
   return {};
 }
 

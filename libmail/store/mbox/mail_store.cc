@@ -101,12 +101,30 @@ std::string MboxMailStore::index_path_of(const std::string& log_path) const {
   return location_.index + log_path.substr(log_path.rfind('/')) + ".index";
 }
 
+// ROOT/LEVELS/.imap/NAME, of the mail root's levels.
+DovecotIndex MboxMailStore::dovecot_index_of(const std::string& path) const {
+  DovecotIndex dovecot;
+  dovecot.is_in_memory = location_.index == "MEMORY";
+  if (dovecot.is_in_memory) return dovecot;
+  const std::string& root = location_.index.empty() ? location_.root : location_.index;
+  dovecot.directory = root + "/.imap";
+  std::string name = "/INBOX";
+  if (path != location_.inbox) {
+    if (!path.starts_with(location_.root + "/")) return {};
+    name = path.substr(location_.root.size());
+  }
+  const auto slash = name.rfind('/');
+  dovecot.log = root + name.substr(0, slash) + "/.imap" + name.substr(slash) + "/dovecot.index.log";
+  return dovecot;
+}
+
 std::unique_ptr<Mailbox> MboxMailStore::open_at(const std::string& path,
                                                 const std::string& log_path) {
   auto& slot = open_[path];
   auto box = slot.lock();
   if (!box) {
-    box = std::make_shared<MboxMailbox>(path, log_path, index_path_of(log_path), settings_);
+    box = std::make_shared<MboxMailbox>(path, log_path, index_path_of(log_path),
+                                        dovecot_index_of(path), settings_);
     slot = box;
   }
   return std::make_unique<SharedMailbox>(std::move(box));

@@ -31,6 +31,7 @@ class MboxMailStore final : public MailStore {
   Result<std::string> path_of(std::string_view checked_name) const;
   [[nodiscard]] std::string log_path_of(std::string_view checked_name) const;
   [[nodiscard]] std::string index_path_of(const std::string& log_path) const;
+  [[nodiscard]] DovecotIndex dovecot_index_of(const std::string& path) const;
   std::unique_ptr<Mailbox> open_at(const std::string& path, const std::string& log_path);
   Result<void> rename_state(const std::string& from, const std::string& to);
   Result<void> find(const std::string& directory, const std::string& prefix, int depth,

@@ -56,8 +56,10 @@ constexpr std::uint64_t kSmall = 1ULL << 20U;  // octets of an mbox that is read
 }  // namespace
 
 MboxMailbox::MboxMailbox(std::string path, std::string log_path, const std::string& index_path,
-                         const Settings& settings)
-    : LoggedMailbox(std::move(log_path), index_path, settings), path_(std::move(path)) {}
+                         DovecotIndex dovecot, const Settings& settings)
+    : LoggedMailbox(std::move(log_path), index_path, settings),
+      path_(std::move(path)),
+      dovecot_(std::move(dovecot)) {}
 
 Result<void> MboxMailbox::open_file(sys::Lock kind, Missing missing) {
   fd_.reset();
@@ -132,7 +134,8 @@ bool MboxMailbox::is_as_looked_at(const struct ::stat& status) const {
 
 // Whether nothing can have changed since the last look.
 bool MboxMailbox::knows(const struct ::stat& status) const {
-  return look_.is_settled != 0 && is_as_looked_at(status) && state().uid_validity.value != 0;
+  return look_.is_settled != 0 && is_as_looked_at(status) && state().uid_validity.value != 0 &&
+         (look_.is_tail_only == 0 || !may_have_changed_within());
 }
 
 void MboxMailbox::forget_look() {
@@ -216,7 +219,7 @@ Result<void> MboxMailbox::forget_all() {
   choose_identity(ops, {});
   if (state().rewrite) ops.rewritten();  // there is nothing to write into any more
   TRY(log_.write(ops, true));
-  return reconcile({}, false);
+  return reconcile({});
 }
 
 // Octets of an append that did not come to its end: what stands in their place is no message, and
@@ -266,24 +269,34 @@ Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
                             (size > look_.octets || (size > kSmall && is_as_looked_at(status)));
   const Uid last{static_cast<std::uint32_t>(look_.last_uid)};
   // UIDs do not ascend where another program has sorted it.
-  if (!is_grown_one || places_.last_uid() != last) return false;
+  if (!is_grown_one || places_.last_uid() != last || may_have_changed_within()) return false;
   Scan tail = TRY(scan(fd_, look_.last_from, size, {}));
   if (tail.messages.empty() || tail.messages.front().fingerprint != look_.last_fingerprint ||
       tail.messages.front().from != look_.last_from) {
     return false;
   }
   has_looked_ = false;
+  UidBase base;
+  if (look_.base_validity != 0) base = TRY(read_base());
+  note_base(base);
   {
     const auto guard = TRY(log_.lock());
+    const std::uint32_t told = highest_told(base);
     std::vector<Item*> items;
     for (Found& found : tail.messages) {
+      if (found.file_uid <= told) found.uid_hint = found.file_uid;
       const auto wished = wished_.find(found.from);
       found.wished = wished == wished_.end() ? nullptr : &wished->second;
       items.push_back(&found);
     }
-    TRY(reconcile_tail(last, items));
+    TRY(reconcile_tail(last, items, {told + 1}));
+    TRY(skip_told_uids(base));
   }
-  for (const Found& found : tail.messages) places_.append(place_of(found));
+  for (const Found& found : tail.messages) {
+    const bool is_known = &found == &tail.messages.front();
+    if (!is_known && found.file_uid != found.uid.value) ++look_.untold;
+    places_.append(place_of(found));
+  }
   const Found& end = tail.messages.back();
   look_.last_from = end.from;
   look_.last_fingerprint = end.fingerprint;
@@ -295,37 +308,38 @@ Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
 Result<void> MboxMailbox::look_at_all(const struct ::stat& status,
                                       const std::vector<Range>& holes) {
   has_looked_ = false;
-  const bool is_first = state().uid_validity.value == 0;  // X-UIDs are to be read
+  const std::uint64_t stamp = dovecot_stamp();
   ScanOptions options;
   options.holes = holes;
   Scan all = TRY(scan(fd_, 0, static_cast<std::uint64_t>(status.st_size), options));
   {
     const auto guard = TRY(log_.lock());
-    Ops ops;
-    choose_identity(ops, {all.uid_validity});
-    TRY(log_.write(ops, false));
+    TRY(adopt_identity(all));
+    const std::uint32_t told = highest_told(all.base);
     std::vector<Item*> items;
     items.reserve(all.messages.size());
     for (Found& found : all.messages) {
+      if (found.file_uid <= told) found.uid_hint = found.file_uid;
       const auto wished = wished_.find(found.from);
       found.wished = wished == wished_.end() ? nullptr : &wished->second;
       items.push_back(&found);
     }
-    // X-UID is believed once, when we know nothing better: anybody may send such a field.
-    TRY(reconcile(items, is_first && all.uid_validity != 0));
-    if (is_first && all.uid_validity != 0 && all.uid_last >= state().uid_next.value &&
-        all.uid_last < UINT32_MAX) {
-      Ops next;
-      next.uid_next({all.uid_last + 1});
-      TRY(log_.write(next, true));
-    }
+    TRY(reconcile(items, {told + 1}));
+    TRY(skip_told_uids(all.base));
   }
   std::vector<Place> places;
   places.reserve(all.messages.size());
   for (const Found& found : all.messages) places.push_back(place_of(found));
   places_.assign(std::move(places));
   look_ = {};
+  look_.dovecot_stamp = stamp;
+  note_base(all.base);
+  look_.first_header_end = static_cast<std::uint64_t>(status.st_size);
   if (!all.messages.empty()) {
+    look_.first_header_end = all.messages.front().header_end;
+    look_.untold = static_cast<std::uint64_t>(
+        std::count_if(all.messages.begin(), all.messages.end(),
+                      [](const Found& found) { return found.file_uid != found.uid.value; }));
     const Found& end = all.messages.back();
     look_.last_from = end.from;
     look_.last_fingerprint = end.fingerprint;

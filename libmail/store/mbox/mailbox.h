@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "libmail/base/file_descriptor.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/logged_mailbox.h"
+#include "libmail/store/mbox/bookkeeping.h"
 #include "libmail/store/mbox/file_lock.h"
 #include "libmail/store/mbox/places.h"
 #include "libmail/store/mbox/record.h"
@@ -24,10 +27,17 @@
 
 namespace mail::store::mbox {
 
+// Where a Dovecot that uses the same mbox has its indexes.
+struct DovecotIndex {
+  std::string directory;      // of all mailboxes; empty: none
+  std::string log;            // of this one: dovecot.index.log
+  bool is_in_memory = false;  // or nowhere
+};
+
 class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_this<MboxMailbox> {
  public:
   MboxMailbox(std::string path, std::string log_path, const std::string& index_path,
-              const Settings& settings);
+              DovecotIndex dovecot, const Settings& settings);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
@@ -96,22 +106,47 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<std::string> healing(std::uint64_t size);
   Result<void> put(Record& record, const Intent& intent, bool is_fresh);
   Result<bool> look_at_own(const Record& record, const Intent& intent,
-                           const std::vector<Flags>& flags);
+                           std::span<const Flags> flags);
   Result<Intent> begin(const Record& record, std::string id, bool may_be_retried);
   Result<void> put_and_close(Record& record, const Intent& intent, bool is_fresh);
   // `flags`: of each message of the record.
   Result<std::vector<Uid>> uids_of(const Record& record, const Intent& intent,
-                                   const std::vector<Flags>& flags);
+                                   std::span<const Flags> flags);
+  Result<std::vector<Uid>> append_own(std::vector<Record::Part> parts, std::span<const Flags> flags,
+                                      const std::function<bool()>& go);
+  void set_fields_of(std::vector<Record::Part>& parts, std::span<const Flags> flags);
   [[nodiscard]] bool has_work_left() const;
   void close_intent(Ops& ops, const Intent& intent) const;
 
   // fold.cc
-  Result<std::vector<Place>> places_to_fold();
-  Result<void> write_pending();
-  Result<bool> splice_fields(const Place& place, const Entry& entry, std::vector<Splice>& splices);
-  void follow(const std::vector<Splice>& splices);
+  [[nodiscard]] bool has_pending() const;
+  Result<std::vector<Place>> places_to_fold(bool tells_uids);
+  Result<void> write_pending(std::span<const Flags> coming = {});
+  Result<std::vector<Splice>> pending_splices(bool tells_uids, std::span<const Flags> coming,
+                                              Ops& finished);
+  Result<bool> splice_fields(const Place& place, const std::vector<Field>& fields,
+                             std::vector<Splice>& splices);
+  void follow(const std::vector<Splice>& splices, bool tells_uids);
+
+  // told_uids.cc
+  Result<void> adopt_identity(const Scan& all);
+  [[nodiscard]] std::uint32_t highest_told(const UidBase& base) const;
+  Result<void> skip_told_uids(const UidBase& base);
+  void note_base(const UidBase& base);
+  Result<UidBase> read_base();
+  [[nodiscard]] std::uint64_t dovecot_stamp() const;
+  [[nodiscard]] bool may_have_changed_within() const;
+  [[nodiscard]] bool is_shared_with_dovecot() const;
+  [[nodiscard]] bool are_uids_told() const;
+  [[nodiscard]] std::vector<std::string> untold_keywords(const UidBase& base,
+                                                         std::span<const Flags> coming) const;
+  [[nodiscard]] std::optional<std::string> base_to_tell(const UidBase& base, bool holder_stays,
+                                                        std::span<const Flags> coming) const;
+  Result<void> tell_last_uid(std::size_t coming);
+  Result<bool> tell_before_append(std::span<const Flags> coming);
 
   std::string path_;
+  DovecotIndex dovecot_;
   FileDescriptor fd_;
   bool is_writable_ = false;
   int depth_ = 0;
@@ -129,6 +164,10 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
     std::uint64_t uid_validity = 0;
     // The message that stands last.
     std::uint64_t last_from = 0, last_fingerprint = 0, last_uid = 0;
+    // X-IMAPbase as it stands there (UidBase), and where the header section ends that has it.
+    std::uint64_t base_validity = 0, base_last = 0, base_last_at = 0, first_header_end = 0;
+    std::uint64_t untold = 0;  // messages whose X-UID is not their UID
+    std::uint64_t dovecot_stamp = 0;
   };
   bool has_looked_ = false;
   Look look_;

@@ -80,6 +80,7 @@ Result<std::string_view> Record::next() {
     TRY(open_source());
     stage_ = Stage::Message;
     piece_ = parts_.at(part_).from_line;
+    are_fields_due_ = true;
     return std::string_view{piece_};
   }
   while (stage_ == Stage::Message && piece_.empty()) {
@@ -96,6 +97,11 @@ Result<std::string_view> Record::next() {
       to_lf_.feed(octets, lf);
       quoter_.feed(lf, piece_);
     }
+  }
+  if (are_fields_due_ && !piece_.empty()) {
+    are_fields_due_ = false;
+    // Behind them a line that begins with a blank would be a part of theirs.
+    if (!ascii::is_wsp(piece_.front())) piece_.insert(0, parts_.at(part_).fields);
   }
   return std::string_view{piece_};
 }

@@ -1,6 +1,6 @@
-// Record: the octets that an append puts into an mbox: for each message the From_ line, the message
-// with LF line ends and its "From " lines quoted, a last line end if it lacks one, and the
-// separating empty line.
+// Record: the octets that an append puts into an mbox: for each message the From_ line, bookkeeping
+// fields, the message with LF line ends and its "From " lines quoted, a last line end if it lacks
+// one, and the separating empty line.
 //
 // It can be made any number of times, a piece at a time; small ones are kept.
 #pragma once
@@ -24,6 +24,7 @@ class Record {
     std::string from_line;
     MessageSource* source = nullptr;
     const NewMessage* message = nullptr;
+    std::string fields{};  // left out where the message begins as no header does
   };
   explicit Record(std::vector<Part> parts) : parts_(std::move(parts)) {}
 
@@ -54,6 +55,7 @@ class Record {
   std::string small_;  // all of it, if it is small
   bool is_small_ = false;
   std::string piece_;
+  bool are_fields_due_ = false;
   enum class Stage : std::uint8_t { Start, Message, End } stage_ = Stage::Start;
   message::ToLf to_lf_;
   message::FromQuoter quoter_;

@@ -1,5 +1,7 @@
 #include "libmail/store/mbox/scanner.h"
 
+#include <utility>
+
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
 #include "libmail/message/from_line.h"
@@ -57,7 +59,11 @@ class Scanner {
     empty_.clear();
     found.fingerprint = hasher_.digest();
     if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
-    if (!found.is_pseudo || !scan_.messages.empty()) scan_.messages.push_back(found);
+    if (found.is_pseudo) {
+      scan_.base.pseudo = found;
+    } else {
+      scan_.messages.push_back(found);
+    }
   }
 
   Scan take() { return std::move(scan_); }
@@ -71,6 +77,7 @@ class Scanner {
     current_.from_hash = hash_of(line);
     in_message_ = in_header_ = true;
     is_hidden_ = is_received_ = false;
+    has_status_ = has_x_status_ = has_keywords_ = false;
     last_was_cr_ = false;
     hasher_.reset();
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
@@ -95,7 +102,10 @@ class Scanner {
       is_hidden_ = is_bookkeeping_field(field_);
       is_lines_ = ascii::iequals(field_, "Lines");
       is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
-      if (is_hidden_ || is_received_) text_ = text.substr(colon + 1);
+      if (is_hidden_ || is_received_) {
+        text_ = text.substr(colon + 1);
+        text_at_ = at + colon + 1;
+      }
     } else if ((is_hidden_ || is_received_) && text_.size() < kMaxField) {
       text_ += text;
     }
@@ -121,23 +131,31 @@ class Scanner {
       return words.size() > index ? ascii::to_number<std::uint32_t>(words.at(index)).value_or(0)
                                   : 0U;
     };
+    // The first counts: the one that a fold alters.
     if (ascii::iequals(field_, "Status")) {
+      if (std::exchange(has_status_, true)) return;
       current_.flags.set(Flag::Seen, text_.find('R') != std::string::npos);
       current_.old = text_.find('O') != std::string::npos;
     } else if (ascii::iequals(field_, "X-Status")) {
+      if (std::exchange(has_x_status_, true)) return;
       current_.flags.set(Flag::Answered, text_.find('A') != std::string::npos);
       current_.flags.set(Flag::Flagged, text_.find('F') != std::string::npos);
       current_.flags.set(Flag::Draft, text_.find('T') != std::string::npos);
       current_.flags.set(Flag::Deleted, text_.find('D') != std::string::npos);
     } else if (ascii::iequals(field_, "X-Keywords")) {
+      if (std::exchange(has_keywords_, true)) return;
       for (const auto word : words) current_.flags.set_keyword(word);
     } else if (ascii::iequals(field_, "X-UID")) {
-      current_.uid_hint = number(0);
+      if (current_.file_uid == 0) current_.file_uid = number(0);
     } else if (ascii::iequals(field_, "X-IMAPbase") || ascii::iequals(field_, "X-IMAP")) {
-      if (!scan_.messages.empty()) return;
-      scan_.uid_validity = number(0);
-      scan_.uid_last = number(1);
-      if (ascii::iequals(field_, "X-IMAP")) current_.is_pseudo = true;
+      if (!scan_.messages.empty() || scan_.base.uid_validity != 0) return;
+      scan_.base.uid_validity = number(0);
+      scan_.base.uid_last = number(1);
+      const bool has_last = words.size() > 1 && words.at(1).size() == 10;
+      const auto offset = has_last ? words.at(1).data() - text_.data() : 0;
+      scan_.base.uid_last_at = has_last ? text_at_ + static_cast<std::uint64_t>(offset) : 0;
+      for (std::size_t i = 2; i < words.size(); ++i) scan_.base.keywords.emplace_back(words.at(i));
+      current_.is_pseudo = ascii::iequals(field_, "X-IMAP");
     }
   }
 
@@ -175,9 +193,13 @@ class Scanner {
   bool is_hidden_ = false;
   bool is_lines_ = false;
   bool is_received_ = false;
+  bool has_status_ = false;
+  bool has_x_status_ = false;
+  bool has_keywords_ = false;
   bool last_was_cr_ = false;
   std::string field_;
-  std::string text_;   // of the field
+  std::string text_;  // of the field
+  std::uint64_t text_at_ = 0;
   std::string empty_;  // an empty line, until it is clear whether it separates
   std::uint64_t empty_at_ = 0;
 };

@@ -27,6 +27,7 @@ struct Found : Item {
   std::uint64_t from_hash = 0;   // of the From_ line
   bool has_bookkeeping = false;  // fields that the Wire view leaves out
   bool is_pseudo = false;        // UW's "FOLDER INTERNAL DATA", not a message
+  std::uint32_t file_uid = 0;    // X-UID, whoever wrote it; 0: none
   std::uint64_t body_hash = 0;   // only if asked for
   bool has_id = false;           // ditto: `id` stands in a Received field
 };
@@ -37,10 +38,19 @@ struct ScanOptions {
   std::string id;
 };
 
+// X-IMAPbase of the first message, or X-IMAP of the pseudo-message before it: "UIDVALIDITY HIGHEST
+// KEYWORD...". X-UIDs up to HIGHEST count: anybody may send such a field.
+struct UidBase {
+  std::uint32_t uid_validity = 0;  // 0: none
+  std::uint32_t uid_last = 0;
+  std::uint64_t uid_last_at = 0;  // where its ten digits stand; 0: written in another way
+  std::vector<std::string> keywords;
+  std::optional<Found> pseudo;
+};
+
 struct Scan {
   std::vector<Found> messages;
-  std::uint32_t uid_validity = 0;  // X-IMAPbase or X-IMAP of the first message; 0: none
-  std::uint32_t uid_last = 0;
+  UidBase base;
 };
 
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,

@@ -95,7 +95,8 @@ Pass plan_leftwards(const std::vector<Splice>& splices, std::uint64_t size, std:
   };
   const auto keep = [&](std::uint64_t end) {
     while (from < end) {
-      if (to == from && now.length == 0) {  // stays where it is
+      if (to == from && (now.length == 0 || end - from > window)) {  // stays where it is
+        close();
         now.at = to = from = end;
         return;
       }
