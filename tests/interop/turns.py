@@ -409,18 +409,23 @@ class Turns:
             self.validities.pop(name, None)
         if verb == "RENAME" and name in self.boxes:
             target = self.random.choice(NAMES).replace("{}", self.separator)
-            if target in self.boxes or self.is_level(target) or self.is_level(name):
+            below = [other for other in self.boxes if other.startswith(name + self.separator)]
+            if self.store == "mbox" and (below or self.is_level(name)):
+                return []
+            if target in self.boxes or self.is_level(target):
                 return []
             imap.ok(f"RENAME {quoted(name)} {quoted(target)}")
-            self.boxes[target] = self.boxes.pop(name)
-            self.validities.pop(target, None)
-            if name in self.validities:
-                self.validities[target] = self.validities.pop(name)
-            return [target]
+            renamed = {old: target + old[len(name):] for old in [name, *below]}
+            for old, new in renamed.items():
+                self.boxes[new] = self.boxes.pop(old)
+                self.validities.pop(new, None)
+                if old in self.validities:
+                    self.validities[new] = self.validities.pop(old)
+            return list(renamed.values())
         return []
 
     def is_level(self, name):
-        """A file cannot be a directory too (mbox); renaming takes what is below along (Maildir): left out."""
+        """A file cannot be a directory too (mbox), and nothing is renamed into itself or over others."""
         if self.store == "mbox" and os.path.isdir(self.path(name)):  # left behind by what was below it
             return True
         return any(other.startswith(name + self.separator) or name.startswith(other + self.separator)

@@ -30,6 +30,9 @@ TEST(Bookkeeping, FieldsAreReplacedWhereTheyStandAndAddedAtTheEnd) {
   EXPECT_EQ(after("Status\nA: 1\n", fields("R"), Room::None), "Status\nA: 1\nStatus: R\n");
   EXPECT_EQ(after("A: 1\nX-UID: 3\n", {{"X-IMAPbase", "1 2"}, {"X-UID", "3"}}, Room::None),
             "X-IMAPbase: 1 2\nA: 1\nX-UID: 3\n");
+  EXPECT_EQ(after("X-UID: 3\nA: 1\nX-IMAPbase: 1 2\n", {{"X-IMAPbase", "1 2"}, {"X-UID", "3"}},
+                  Room::None),
+            "X-IMAPbase: 1 2\nX-UID: 3\nA: 1\n");
 }
 
 TEST(Bookkeeping, WhatSaysTheSameIsLeft) {

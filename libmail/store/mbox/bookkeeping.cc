@@ -119,10 +119,19 @@ class HeaderEdit {
     if (!field.value.empty()) {
       slot.edit.with = std::string(field.name) + ": " + field.value + line_end_;
     }
-    if (slot.is_there) return;
-    // Dovecot believes no X-UID before it.
-    const std::size_t at = field.name == "X-IMAPbase" ? 0 : header_.size();
-    slot.edit.begin = slot.edit.end = at;
+    // Dovecot believes no X-UID and no keyword before it.
+    const bool is_base = field.name == "X-IMAPbase";
+    if (is_base && slot.is_there && is_late(slot)) {
+      dropped_.push_back(slot.edit);
+      dropped_.back().with.clear();
+      slot.is_there = slot.is_same = false;
+    }
+    if (!slot.is_there) slot.edit.begin = slot.edit.end = is_base ? 0 : header_.size();
+  }
+  [[nodiscard]] bool is_late(const Slot& base) const {
+    return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+      return slot.is_there && slot.edit.begin < base.edit.begin;
+    });
   }
 
   // The field whose line the spaces stand in.
