@@ -23,8 +23,8 @@ struct Item {
   bool old = false;
   WallTime date{};
   std::uint64_t size = 0;
-  std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0: none, or
-                               // not to be believed
+  std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0:
+                               // none, or not to be believed
   // Of a message of our own append: acknowledged in the line that gives it its UID, and taken over
   // into the format later, as far as they are not there.
   const Flags* wished = nullptr;

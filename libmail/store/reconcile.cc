@@ -44,8 +44,9 @@ class Known {
       }
     }
     const std::uint64_t hash = item.name.empty() ? item.fingerprint : hash_of(item.name);
-    auto at = std::lower_bound(hashes_.begin(), hashes_.end(), hash,
-                               [](const Hashed& one, std::uint64_t want) { return one.hash < want; });
+    auto at =
+        std::lower_bound(hashes_.begin(), hashes_.end(), hash,
+                         [](const Hashed& one, std::uint64_t want) { return one.hash < want; });
     auto& passed = passed_[hash];
     at += static_cast<std::ptrdiff_t>(passed);
     for (; at != hashes_.end() && at->hash == hash; ++at, ++passed) {

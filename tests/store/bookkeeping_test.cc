@@ -14,7 +14,8 @@ std::string after(const std::string& header, const std::vector<Field>& fields, R
                      static_cast<std::size_t>(splice->end - splice->begin), splice->with);
 }
 
-std::vector<Field> fields(std::string status, std::string x_status = {}, std::string keywords = {}) {
+std::vector<Field> fields(std::string status, std::string x_status = {},
+                          std::string keywords = {}) {
   return {{"Status", std::move(status)},
           {"X-Status", std::move(x_status)},
           {"X-Keywords", std::move(keywords)}};

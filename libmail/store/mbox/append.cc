@@ -311,8 +311,8 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   TRY(record.measure());
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
-  // Deliveries need no UID and so no look at the mailbox. A message that brings bookkeeping fields of
-  // its own must not pass for what this mailbox says of itself.
+  // Deliveries need no UID and so no look at the mailbox. A message that brings bookkeeping fields
+  // of its own must not pass for what this mailbox says of itself.
   const bool wants_uid = options.flags != Flags{} || record.has_bookkeeping();
   Intent intent;
   intent.id = options.delivery_id;
@@ -366,7 +366,7 @@ Result<std::vector<Uid>> MboxMailbox::append_own(std::vector<Record::Part> parts
                                                  const std::function<bool()>& go) {
   const auto held = lock(sys::Lock::Exclusive, Missing::Create);
   if (!held) return fail(held.error());
-  std::optional<StateLog::Guard> guard{TRY(log_.lock())};
+  std::optional<StateLog::Guard> guard { TRY(log_.lock()) };
   TRY(resolve_all());
   TRY(look());  // older messages get their UIDs first
   if (go) {
@@ -378,7 +378,9 @@ Result<std::vector<Uid>> MboxMailbox::append_own(std::vector<Record::Part> parts
   Record record{std::move(parts)};
   TRY(record.measure());
   const Intent intent = TRY(begin(record, own_id(record.hash(), now()), false));
+  const std::time_t before = look_.mtime;
   TRY(put_and_close(record, intent, true));
+  show_change(before);
   auto uids = uids_of(record, intent, flags);
   if (uids) return uids;
   // Nobody has seen them yet, and without their flags they would be other messages.

@@ -40,7 +40,8 @@ class HeaderEdit {
     const auto carrier = carrier_index();
     if (carrier == fields_.size()) return;
     Slot& slot = slots_.at(carrier);
-    const std::string before = std::string(fields_.at(carrier).name) + ": " + fields_[carrier].value;
+    const std::string before =
+        std::string(fields_.at(carrier).name) + ": " + fields_[carrier].value;
     std::size_t added = before.size() + line_end_.size();
     std::size_t removed = slot.is_there ? slot.edit.gone() : 0;
     for (const Edit& edit : dropped_) removed += edit.gone();

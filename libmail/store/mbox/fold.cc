@@ -170,7 +170,9 @@ Result<void> MboxMailbox::write_pending(std::span<const Flags> coming) {
   } else {
     Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
     has_looked_ = false;
+    const std::time_t before = look_.mtime;
     TRY(rewriter.apply(splices, finished));
+    show_change(before);
     follow(splices, tells_uids);
     if (tells_uids) note_base(TRY(read_base()));
     remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -134,6 +135,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> skip_told_uids(const UidBase& base);
   void note_base(const UidBase& base);
   Result<UidBase> read_base();
+  void show_change(std::time_t before);
   [[nodiscard]] std::uint64_t dovecot_stamp() const;
   [[nodiscard]] bool may_have_changed_within() const;
   [[nodiscard]] bool is_shared_with_dovecot() const;

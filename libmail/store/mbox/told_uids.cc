@@ -2,7 +2,11 @@
 // X-IMAPbase of the first ("UIDVALIDITY HIGHEST KEYWORD...", the highest UID given, in ten digits).
 // It writes them at its first look, so whatever it has told a client stands in the file; and it
 // gives the next UID above HIGHEST to whatever stands there without one.
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
+#include <ctime>
 #include <unordered_set>
 
 #include "libmail/base/log.h"
@@ -20,6 +24,8 @@ std::string ten_digits(std::uint32_t number) {
   return std::string(10 - digits.size(), '0') + digits;
 }
 
+constexpr std::time_t kMostAhead = 5;  // seconds that the file's time is set ahead at most
+
 bool is_whole_in_sector(const UidBase& base) {
   return base.uid_last_at / kSector == (base.uid_last_at + 9) / kSector;
 }
@@ -36,9 +42,9 @@ Result<void> MboxMailbox::adopt_identity(const Scan& all) {
     std::unordered_set<std::uint64_t> keys;
     for (const Entry& entry : state().messages) keys.insert(entry.key_value);
     for (const Entry& entry : state().doomed) keys.insert(entry.key_value);
-    const auto known = std::count_if(
-        all.messages.begin(), all.messages.end(),
-        [&](const Found& found) { return keys.contains(found.fingerprint); });
+    const auto known =
+        std::count_if(all.messages.begin(), all.messages.end(),
+                      [&](const Found& found) { return keys.contains(found.fingerprint); });
     if (static_cast<std::size_t>(known) <= all.messages.size() / 2) ops.uid_validity({theirs});
   }
   return ops.empty() ? Result<void>{} : log_.write(ops, true);
@@ -47,8 +53,7 @@ Result<void> MboxMailbox::adopt_identity(const Scan& all) {
 // X-UIDs up to it count, and none of them is given again. Nearly all the room of UIDs in one go is
 // a forged one. 0: there is none.
 std::uint32_t MboxMailbox::highest_told(const UidBase& base) const {
-  const bool holds =
-      base.uid_validity == state().uid_validity.value && base.uid_last <= INT32_MAX;
+  const bool holds = base.uid_validity == state().uid_validity.value && base.uid_last <= INT32_MAX;
   return holds ? base.uid_last : 0;
 }
 
@@ -72,16 +77,27 @@ Result<UidBase> MboxMailbox::read_base() {
   return std::move(first.base);
 }
 
+// Dovecot knows a change by size and whole seconds, and may have looked in this same one: without
+// this it would go on reading where messages do not begin any more. `before`: the change's.
+void MboxMailbox::show_change(std::time_t before) {
+  if (!is_shared_with_dovecot()) return;
+  const auto status = sys::fstat(fd_);
+  if (!status || status->st_mtim.tv_sec > before) return;
+  if (before + 1 > std::time(nullptr) + kMostAhead) return;
+  const std::array<struct ::timespec, 2> times{{{0, UTIME_OMIT}, {before + 1, 0}}};
+  static_cast<void>(::futimens(fd_.get(), times.data()));
+}
+
 // Dovecot notes each change of its own in its log, of flags in place too. 0: there is none.
 std::uint64_t MboxMailbox::dovecot_stamp() const {
   if (dovecot_.log.empty()) return 0;
   const auto status = sys::stat(dovecot_.log);
   if (!status) return 0;
   Hasher hasher;
-  for (const auto number : {static_cast<std::int64_t>(status->st_ino),
-                            static_cast<std::int64_t>(status->st_size),
-                            static_cast<std::int64_t>(status->st_mtim.tv_sec),
-                            static_cast<std::int64_t>(status->st_mtim.tv_nsec)}) {
+  for (const auto number :
+       {static_cast<std::int64_t>(status->st_ino), static_cast<std::int64_t>(status->st_size),
+        static_cast<std::int64_t>(status->st_mtim.tv_sec),
+        static_cast<std::int64_t>(status->st_mtim.tv_nsec)}) {
     hasher.update(std::to_string(number) + " ");
   }
   return hasher.digest() | 1U;
@@ -147,12 +163,13 @@ Result<void> MboxMailbox::tell_last_uid(std::size_t coming) {
   TRY(sys::pwrite_all(fd_, ten_digits(last), look_.base_last_at));
   if (coming == 0) TRY(sys::fdatasync(fd_, path_));
   look_.base_last = last;
+  show_change(look_.mtime);
   remember(TRY(sys::fstat(fd_)), {});
   return {};
 }
 
-// Under the exclusive lock, after a look: whether X-UID counts in what is appended next. What stands
-// before it is told first: Dovecot would give it UIDs above HIGHEST.
+// Under the exclusive lock, after a look: whether X-UID counts in what is appended next. What
+// stands before it is told first: Dovecot would give it UIDs above HIGHEST.
 Result<bool> MboxMailbox::tell_before_append(std::span<const Flags> coming) {
   if (!is_shared_with_dovecot()) return false;
   TRY(write_pending(coming));
