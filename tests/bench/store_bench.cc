@@ -159,8 +159,22 @@ void flag_and_fold(benchmark::State& state, Format format) {
   const auto opened = open(format, root);
   bool on = false;
   const Uid uid{static_cast<std::uint32_t>(state.range(0) / 2)};
-  for (auto _ : state) {
+  const auto fold = [&] {
     set_flagged(*opened.box, uid, on = !on);
+    check(opened.box->fold());
+  };
+  fold();  // leaves room: first_fold
+  for (auto _ : state) fold();
+}
+
+// Each time of another message, in whose header there is no room yet.
+void first_fold(benchmark::State& state, Format format) {
+  const auto root = mailbox(format, state.range(0));
+  make_known(format, root);
+  const auto opened = open(format, root);
+  auto uid = static_cast<std::uint32_t>(state.range(0) / 2);
+  for (auto _ : state) {
+    set_flagged(*opened.box, Uid{uid++}, true);
     check(opened.box->fold());
   }
 }
@@ -197,6 +211,7 @@ void add_all() {
                                                       {"read_one", read_one},
                                                       {"flag", flag},
                                                       {"flag_and_fold", flag_and_fold},
+                                                      {"first_fold", first_fold},
                                                       {"append", append}};
   const char* const most = std::getenv("BENCH_MOST");  // messages
   const std::int64_t limit = most != nullptr ? std::atoll(most) : 100'000;

@@ -106,7 +106,15 @@ TEST_F(ToldUids, TellEqualMessagesApart) {
 TEST_F(ToldUids, AnotherMailboxInItsPlaceKeepsItsOwn) {
   put(kFrom + "A: 1\n\none\n\n");
   EXPECT_EQ(uids(*open()), Uids{1});
-  put(kFrom + "X-IMAPbase: 1234567890 0000000006\nB: 2\nX-UID: 5\n\ntwo\n\n");
+  const std::string other = kFrom + "X-IMAPbase: 1234567890 0000000006\nB: 2\nX-UID: 5\n\ntwo\n\n";
+  // Anybody may send such a field; UIDs must not come again under a UIDVALIDITY of former times.
+  put(other);
+  EXPECT_EQ(uids(*open()), Uids{2});
+  put(kFrom + "A: 1\n\none\n\n");
+  EXPECT_EQ(uids(*open()), Uids{3});
+  std::filesystem::create_directories(fixture_.home() + "/mail/.imap/INBOX");
+  spill(fixture_.home() + "/mail/.imap/INBOX/dovecot.index.log", "a");
+  put(other);
   const auto box = open();
   EXPECT_EQ(uids(*box), Uids{5});
   EXPECT_EQ(validity(*box), "1234567890");

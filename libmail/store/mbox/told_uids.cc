@@ -33,12 +33,15 @@ bool is_whole_in_sector(const UidBase& base) {
 }  // namespace
 
 // A mailbox of which we know nothing, or hardly anything any more: another program has put it where
-// ours was. Its UIDVALIDITY and UIDs are taken over.
+// ours was. Its UIDVALIDITY and UIDs are taken over; a lower one only where a Dovecot is, since
+// anybody may send such a field, and UIDs must not come again under one that clients remember.
 Result<void> MboxMailbox::adopt_identity(const Scan& all) {
   Ops ops;
   const std::uint32_t theirs = all.base.uid_validity;
   choose_identity(ops, {theirs});
-  if (state().uid_validity.value != 0 && theirs != 0 && theirs != state().uid_validity.value) {
+  const std::uint32_t ours = state().uid_validity.value;
+  const bool is_credible = theirs > ours || dovecot_.is_in_memory || dovecot_stamp() != 0;
+  if (ours != 0 && theirs != 0 && theirs != ours && is_credible) {
     std::unordered_set<std::uint64_t> keys;
     for (const Entry& entry : state().messages) keys.insert(entry.key_value);
     for (const Entry& entry : state().doomed) keys.insert(entry.key_value);
