@@ -14,6 +14,7 @@
 #include "libmail/imap/session.h"
 #include "libmail/net/serve.h"
 #include "libmail/store/factory/open.h"
+#include "libmail/store/layout.h"
 #include "libmail/store/location.h"
 #include "libmail/store/namespaced.h"
 
@@ -119,8 +120,7 @@ Result<std::unique_ptr<store::MailStore>> open_namespace(const config::Configura
   if (!names.is_set) return mail_store;
   const store::User user{identity.user, identity.home, identity.uid};
   const auto located = TRY(store::locate_mail(where, user, identity.mail_location));
-  const bool is_maildir = located.location.format == store::Format::Maildir;
-  settings.separator = is_maildir ? '.' : '/';  // Dovecot's where none is set
+  settings.separator = store::separator_of(located.location);  // Dovecot's where none is set
   if (!names.separator.empty()) settings.separator = names.separator.front();
   settings.prefix = names.prefix;
   mail_store = std::make_unique<store::NamespacedStore>(

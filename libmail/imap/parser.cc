@@ -93,9 +93,7 @@ Result<std::string> parse_mailbox_argument(Cursor& in) {
 }
 
 Result<Command> parse_create(Cursor& in) {
-  std::string name = TRY(parse_mailbox_argument(in));
-  if (name.size() > 1 && name.back() == kHierarchySeparator) name.pop_back();
-  return Command{Create{std::move(name)}};
+  return Command{Create{TRY(parse_mailbox_argument(in))}};
 }
 Result<Command> parse_delete(Cursor& in) {
   return Command{Delete{TRY(parse_mailbox_argument(in))}};

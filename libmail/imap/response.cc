@@ -173,6 +173,9 @@ std::string to_response(const Error& error) {
       std::find_if(kRows.begin(), kRows.end(), [&](const Row& r) { return r.code == error.code; });
   std::string text{row == kRows.end() ? "NO [SERVERBUG]" : row->prefix};
   if (error.code == Errc::Io) text = "NO [UNAVAILABLE]";
+  // store::cannot(): no right would help.
+  const bool is_impossible = error.status.subject == 3 && error.status.detail == 3;
+  if (error.code == Errc::Denied && is_impossible) text = "NO [CANNOT]";
   return text + ' ' + (error.public_text.empty() ? "Failed" : error.public_text);
 }
 

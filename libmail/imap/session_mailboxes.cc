@@ -49,27 +49,7 @@ Session::Reply Session::on(const Delete& command) {
 
 // RFC 3501 section 6.3.5: renaming INBOX moves its messages and leaves an empty INBOX.
 Session::Reply Session::on(const Rename& rename) {
-  if (rename.from != "INBOX") {
-    TRY(store_.rename(rename.from, rename.to));
-    return std::string("OK Rename completed");
-  }
-  TRY(store_.create(rename.to));
-  auto inbox = TRY(store_.open("INBOX"));
-  auto target = TRY(store_.open(rename.to));
-  const auto everything = TRY(inbox->since(store::ModSeq{}));
-  std::vector<store::Uid> moved;
-  for (const auto& info : everything.messages) moved.push_back(info.uid);
-  TRY(store::append_copies(*inbox, everything.messages, *target));
-  TRY(inbox->change([&](const store::Snapshot&) {
-    std::vector<store::Change> wishes;
-    for (const auto uid : moved) {
-      store::Change wish;
-      wish.uid = uid;
-      wish.expunge = true;
-      wishes.push_back(wish);
-    }
-    return wishes;
-  }));
+  TRY(store_.rename(rename.from, rename.to));
   return std::string("OK Rename completed");
 }
 
@@ -117,7 +97,10 @@ void Session::put_list_line(const List& list, const store::MailboxName& name,
     add("\\Noselect");
   }
   if (!list.is_lsub) {
-    add(name.has_children ? "\\HasChildren" : "\\HasNoChildren");
+    // RFC 3348 section 3: \HasNoChildren is redundant beside \Noinferiors.
+    add(name.has_children        ? "\\HasChildren"
+        : name.may_have_children ? "\\HasNoChildren"
+                                 : "\\Noinferiors");
     if (list.return_subscribed && name.subscribed) add("\\Subscribed");
     for (const auto& [mailbox, attribute] : settings_.special_use) {
       if (mailbox == name.name) add(attribute);

@@ -1,6 +1,8 @@
 #include "libmail/store/location.h"
 
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
@@ -35,59 +37,138 @@ Result<std::string> expand_path(std::string_view text, const User& user) {
   return user.home + path.substr(1);
 }
 
+// At ':', of which two are one in a value (Dovecot's mailbox_list_settings_parse).
+std::vector<std::string> split_location(std::string_view text) {
+  std::vector<std::string> pieces{""};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.at(i) != ':') {
+      pieces.back() += text.at(i);
+    } else if (i + 1 < text.size() && text.at(i + 1) == ':') {
+      pieces.back() += ':';
+      ++i;
+    } else {
+      pieces.emplace_back();
+    }
+  }
+  return pieces;
+}
+
+// What Dovecot's autodetection takes for one or the other.
+Result<Format> detect_format(const std::string& root) {
+  if (sys::exists(root + "/cur")) return Format::Maildir;
+  for (const char* sign : {"/.imap", "/inbox", "/mbox"}) {
+    if (sys::exists(root + sign)) return Format::Mbox;
+  }
+  return refuse("neither mboxes nor a Maildir lie at the mail root; write mbox: or maildir:");
+}
+
+std::optional<std::string> layout_named(std::string_view name) {
+  for (const char* layout : {"fs", "Maildir++", "imapdir"}) {
+    if (ascii::iequals(name, layout)) return layout;
+  }
+  return std::nullopt;
+}
+
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name.find('/') == std::string_view::npos && name != "." && name != "..";
+}
+
+// One key after the root. Those without effect here are about Dovecot's own index files.
+Result<void> take_key(Location& location, std::string_view piece, const User& user) {
+  const auto equals = piece.find('=');
+  const auto key = piece.substr(0, equals);
+  std::string value;
+  if (equals != std::string_view::npos) value = TRY(expand_path(piece.substr(equals + 1), user));
+  if (key == "INBOX") {
+    location.inbox = value;
+  } else if (key == "INDEX") {
+    location.index = value;
+  } else if (key == "CONTROL") {
+    location.control = value;
+  } else if (key == "LAYOUT") {
+    const auto layout = layout_named(value);
+    if (!layout) return refuse("LAYOUT=" + value + " is not supported here");
+    location.layout = *layout;
+  } else if (key == "DIRNAME" || key == "SUBSCRIPTIONS") {
+    if (!is_file_name(value)) return refuse(std::string(key) + " has to be a file's name");
+    (key == "DIRNAME" ? location.directory_name : location.subscriptions) = value;
+  } else if (key == "UTF-8") {
+    location.is_utf8 = true;
+  } else if (key == "NO-NOSELECT") {
+    location.drops_empty_parents = true;
+  } else if (key != "VOLATILEDIR" && key != "LISTINDEX" && key != "ITERINDEX" &&
+             key != "INDEXPVT" && key != "INDEXCACHE" && key != "BROKENCHAR") {
+    return refuse("unknown key " + std::string(key));
+  }
+  return {};
+}
+
+Result<void> check_paths(Location& location) {
+  for (const auto& [path, name] : {std::pair(&location.root, "the mail root"),
+                                   {&location.inbox, "INBOX="},
+                                   {&location.index, "INDEX="},
+                                   {&location.control, "CONTROL="}}) {
+    if (path->empty() || (path == &location.index && *path == "MEMORY")) continue;
+    if (!path->starts_with('/')) return refuse(std::string(name) + " is not an absolute path");
+    while (path->size() > 1 && path->ends_with('/')) path->pop_back();
+  }
+  if (!location.directory_name.empty() && location.layout != "fs") {
+    return refuse("DIRNAME needs LAYOUT=fs");  // in Dovecot too
+  }
+  return {};
+}
+
+// As Dovecot's formats have it.
+std::string default_inbox(const Location& location) {
+  if (location.format == Format::Mbox) {
+    return location.root + (location.layout == "imapdir" ? "/INBOX" : "/inbox");
+  }
+  if (location.layout == "imapdir") return location.root + "/INBOX";
+  if (location.directory_name.empty()) return location.root;
+  return location.root + "/INBOX/" + location.directory_name;
+}
+
 }  // namespace
 
 Result<Location> parse_location(std::string_view mail_location, const User& user) {
   Location location;
-  const auto pieces = ascii::split(mail_location, ':');
-  if (pieces.front() == "mbox") {
-    location.format = Format::Mbox;
-    location.layout = "fs";
-  } else if (pieces.front() == "maildir") {
-    location.format = Format::Maildir;
-    location.layout = "Maildir++";
-  } else {
-    return refuse("unknown format \"" + std::string(pieces.front()) +
-                  "\"; mbox: and maildir: are known");
+  auto pieces = split_location(mail_location);
+  const bool is_path = mail_location.starts_with('/') || mail_location.starts_with('~') ||
+                       mail_location.starts_with('%');
+  if (is_path) pieces.insert(pieces.begin(), "auto");
+  if (pieces.size() < 2 || pieces.at(1).empty()) {
+    if (pieces.front() == "mbox" || pieces.front() == "maildir") {
+      return refuse("the mail root is missing");
+    }
+    return refuse("unknown format \"" + pieces.front() + "\"; mbox: and maildir: are known");
   }
-  if (pieces.size() < 2 || pieces.at(1).empty()) return refuse("the mail root is missing");
   location.root = TRY(expand_path(pieces.at(1), user));
-  for (std::size_t i = 2; i < pieces.size(); ++i) {
-    const auto equals = pieces.at(i).find('=');
-    const auto key = pieces.at(i).substr(0, equals);
-    std::string value;
-    if (equals != std::string_view::npos) {
-      value = TRY(expand_path(pieces.at(i).substr(equals + 1), user));
-    }
-    if (key == "INBOX") {
-      location.inbox = value;
-    } else if (key == "INDEX") {
-      location.index = value == "MEMORY" ? std::string{} : value;
-    } else if (key == "CONTROL") {
-      location.control = value;
-    } else if (key == "LAYOUT") {
-      if (value != location.layout) return refuse("LAYOUT=" + value + " is not supported here");
-    } else if (key != "UTF-8") {
-      return refuse("unknown key " + std::string(key));
-    }
+  if (pieces.front() == "auto") {
+    location.format = TRY(detect_format(location.root));
+  } else if (pieces.front() == "mbox" || pieces.front() == "maildir") {
+    location.format = pieces.front() == "mbox" ? Format::Mbox : Format::Maildir;
+  } else {
+    return refuse("unknown format \"" + pieces.front() + "\"; mbox: and maildir: are known");
   }
-  if (!location.root.starts_with('/')) return refuse("the mail root is not an absolute path");
-  while (location.root.size() > 1 && location.root.ends_with('/')) location.root.pop_back();
-  if (location.inbox.empty()) {
-    location.inbox = location.format == Format::Mbox ? location.root + "/inbox" : location.root;
-  }
+  location.layout = location.format == Format::Mbox ? "fs" : "Maildir++";
+  for (std::size_t i = 2; i < pieces.size(); ++i) TRY(take_key(location, pieces.at(i), user));
+  TRY(check_paths(location));
+  if (location.inbox.empty()) location.inbox = default_inbox(location);
   return location;
 }
 
 Location default_location(const User& user, const std::string& spool_directory) {
-  Location location;
   const std::string maildir = user.home + "/Maildir";
-  if (sys::exists(maildir + "/cur") || sys::exists(maildir)) {
-    location = {Format::Maildir, maildir, maildir, {}, {}, "Maildir++"};
-  } else {
-    location = {Format::Mbox, user.home + "/mail", spool_directory + "/" + user.name, {}, {}, "fs"};
+  const std::string mail = user.home + "/mail";
+  const std::string other = user.home + "/Mail";
+  const std::string spool = spool_directory + "/" + user.name;
+  const bool is_other =
+      !sys::exists(mail) && (sys::exists(other + "/.imap") || sys::exists(other + "/inbox"));
+  const bool has_mbox = is_other || sys::exists(mail) || sys::exists(spool);
+  if (sys::exists(maildir + "/cur") || (sys::exists(maildir) && !has_mbox)) {
+    return {Format::Maildir, maildir, maildir, {}, {}, "Maildir++"};
   }
-  return location;
+  return {Format::Mbox, is_other ? other : mail, spool, {}, {}, "fs"};
 }
 
 Result<Located> locate_mail(const Settings& settings, const User& user,

@@ -1,6 +1,6 @@
-// mail_location as Dovecot 2.3 spells it:
-// FORMAT:ROOT[:INBOX=..][:INDEX=..][:CONTROL=..][:LAYOUT=..] with %u %n %d %h %i, modifiers such as
-// %1n, %2.1n, %-2u, %Lu, %Ud, %Rn, %Hd, and 2.4's %{user}.
+// mail_location as Dovecot 2.3 spells it: FORMAT:ROOT[:KEY[=VALUE]].. with %u %n %d %h %i,
+// modifiers such as %1n, %2.1n, %-2u, %Lu, %Ud, %Rn, %Hd, and 2.4's %{user}; "::" is a colon in a
+// path. FORMAT is mbox, maildir or auto, or left out: then what lies at ROOT decides.
 #pragma once
 
 #include <sys/types.h>
@@ -23,11 +23,15 @@ enum class Format : std::uint8_t { Mbox, Maildir };
 
 struct Location {
   Format format = Format::Mbox;
-  std::string root;     // the mail root; absolute
-  std::string inbox;    // INBOX=, or what follows from the root
-  std::string index;    // INDEX=; empty: beside the mail
-  std::string control;  // CONTROL=; empty: beside the mail
-  std::string layout;   // LAYOUT=: "fs" (mbox's default) or "Maildir++"
+  std::string root;                  // the mail root; absolute
+  std::string inbox;                 // INBOX=, or what follows from the root
+  std::string index;                 // INDEX=; empty: beside the mail
+  std::string control;               // CONTROL=; empty: beside the mail
+  std::string layout;                // LAYOUT=: "fs" (mbox's default), "Maildir++" or "imapdir"
+  std::string directory_name{};      // DIRNAME=: the mailbox lies in its directory under this name
+  std::string subscriptions{};       // SUBSCRIPTIONS=: that file's name; empty: the format's own
+  bool is_utf8 = false;              // UTF-8: names lie on disk as they are, not in modified UTF-7
+  bool drops_empty_parents = false;  // NO-NOSELECT
 };
 
 // Errors: Config (unknown format, key or variable, no home for ~; the public text says which, or
@@ -35,8 +39,9 @@ struct Location {
 Result<std::string> expand_variables(std::string_view text, const User& user);
 Result<Location> parse_location(std::string_view mail_location, const User& user);
 
-// For an empty mail_location (S52): ~/Maildir if it is there, else mbox: ~/mail with the INBOX in
-// the spool directory, whether they exist yet or not.
+// For an empty mail_location (S52): ~/Maildir if it is one, or an empty directory and there is no
+// mail elsewhere; else mbox with the INBOX in the spool directory and folders in ~/mail (~/Mail if
+// only that is there and Dovecot had its mailboxes in it), whether they exist yet or not.
 Location default_location(const User& user, const std::string& spool_directory);
 
 // Where an account's mail lies, for those who deliver it and those who read it alike. First of: the

@@ -74,25 +74,32 @@ bool decode_run(std::string_view digits, std::string& out) {
 
 }  // namespace
 
+tl::unexpected<Error> impossible(std::string text) {
+  return fail(Errc::Denied, EnhancedStatus{5, 3, 3}, std::move(text));
+}
+
+tl::unexpected<Error> cannot(std::string_view why) {
+  return impossible("Mailbox name not allowed: " + std::string(why));
+}
+
 Result<std::string> check_mailbox_name(std::string_view name) {
-  const auto refuse = [](std::string_view why) {
-    return fail(Errc::Denied, "Mailbox name not allowed: " + std::string(why));
-  };
-  if (name.empty()) return refuse("it is empty");
-  if (name.front() == '/' || name.front() == '~') return refuse("it begins with '/' or '~'");
-  if (!utf8::is_valid(name)) return refuse("it is not UTF-8");
+  if (name.empty()) return cannot("it is empty");
+  if (name.front() == '/' || name.front() == '~') return cannot("it begins with '/' or '~'");
+  if (!utf8::is_valid(name)) return cannot("it is not UTF-8");
   for (const char c : name) {
-    if (ascii::is_control(c)) return refuse("it has control characters");
+    if (ascii::is_control(c)) return cannot("it has control characters");
   }
-  for (const auto level : ascii::split(name, '/')) {
-    if (level.empty()) return refuse("an empty level");
-    if (level == "." || level == "..") return refuse("\".\" or \"..\" as a level");
+  const auto levels = ascii::split(name, '/');
+  if (levels.size() > kMaxLevels) return cannot("too many levels");
+  for (const auto level : levels) {
+    if (level.empty()) return cannot("an empty level");
+    if (level == "." || level == "..") return cannot("\".\" or \"..\" as a level");
   }
   std::string result(name);
   if (ascii::istarts_with(name, "INBOX") && (name.size() == 5 || name.at(5) == '/')) {
     result.replace(0, 5, "INBOX");
   }
-  if (to_modified_utf7(result).size() > kMaxMailboxName) return refuse("it is too long");
+  if (to_modified_utf7(result).size() > kMaxMailboxName) return cannot("it is too long");
   return result;
 }
 

@@ -9,11 +9,17 @@
 
 namespace mail::store {
 
-inline constexpr std::size_t kMaxMailboxName = 200;  // octets on disk; NAME_MAX with our suffixes
+inline constexpr std::size_t kMaxMailboxName = 1000;  // octets on disk, of all levels together
+inline constexpr std::size_t kMaxLevels = 20;
 
-// The name with INBOX in upper case, or Denied: empty levels, ".", "..", leading '/' or '~', NUL
-// and other controls, invalid UTF-8, too long.
+// The name with INBOX in upper case, or Denied as cannot() says it: empty levels, ".", "..",
+// leading '/' or '~', NUL and other controls, invalid UTF-8, too long.
 Result<std::string> check_mailbox_name(std::string_view name);
+
+// Denied: what can never be done with a mailbox of this name, by nobody (status 5.3.3; RFC 5530's
+// CANNOT).
+tl::unexpected<Error> cannot(std::string_view why);  // "Mailbox name not allowed: WHY"
+tl::unexpected<Error> impossible(std::string text);
 
 std::string to_modified_utf7(std::string_view name);
 // Nothing sensible in it: the text itself is the name.

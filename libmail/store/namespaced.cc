@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libmail/base/ascii.h"
+#include "libmail/store/mailbox_name.h"
 
 namespace mail::store {
 namespace {
@@ -28,7 +29,7 @@ Result<std::string> NamespacedStore::inner_name(std::string_view name) const {
   std::string inner(name.substr(names_.prefix.size()));
   if (names_.separator == kInner) return inner;
   if (inner.find(kInner) != std::string::npos) {
-    return fail(Errc::Denied, "A mailbox name may not hold '/' here");
+    return cannot("it may not hold '/' here");
   }
   std::ranges::replace(inner, names_.separator, kInner);
   return inner;
@@ -66,7 +67,8 @@ Result<std::unique_ptr<Mailbox>> NamespacedStore::open(std::string_view name) {
 }
 
 Result<void> NamespacedStore::create(std::string_view name) {
-  const auto inner = TRY(inner_name(name));
+  auto inner = TRY(inner_name(name));
+  if (name.size() > 1 && name.back() == names_.separator) inner += kInner;
   return inner_->create(inner);
 }
 

@@ -4,7 +4,9 @@
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
+#include "libmail/base/utf8.h"
 #include "libmail/store/mail_store.h"
+#include "libmail/store/mailbox.h"
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/message_source.h"
 #include "libmail/store/state_log.h"
@@ -27,35 +29,39 @@ Result<std::string> read_if_there(const std::string& path) {
 
 }  // namespace
 
-Result<std::set<std::string>> read_subscriptions(const std::string& path, char separator) {
-  const std::string text = TRY(read_if_there(path));
+Result<std::set<std::string>> read_subscriptions(const SubscriptionsFile& file) {
+  const std::string text = TRY(read_if_there(file.path));
   std::string_view rest{text};
+  char separator = file.separator;
   if (rest.starts_with(kVersion2)) {
     rest.remove_prefix(kVersion2.size());
     separator = '\t';
   }
   std::set<std::string> names;
   for (const auto line : ascii::split(rest, '\n')) {
-    if (!line.empty())
-      names.insert(from_modified_utf7(replaced(std::string(line), separator, '/')));
+    if (line.empty()) continue;
+    std::string name = replaced(std::string(line), separator, '/');
+    names.insert(file.is_utf8 && utf8::is_valid(name) ? name : from_modified_utf7(name));
   }
   return names;
 }
 
-Result<void> change_subscription(const std::string& path, char separator, const std::string& name,
-                                 bool on) {
-  const std::string text = TRY(read_if_there(path));
-  std::set<std::string> names = TRY(read_subscriptions(path, separator));
+Result<void> change_subscription(const SubscriptionsFile& file, const std::string& name, bool on) {
+  const std::string text = TRY(read_if_there(file.path));
+  std::set<std::string> names = TRY(read_subscriptions(file));
   const bool changed = on ? names.insert(name).second : names.erase(name) != 0;
   if (!changed) return {};
   std::string fresh;
+  char separator = file.separator;
   if (text.starts_with(kVersion2)) {
     fresh = kVersion2;
     separator = '\t';
   }
-  for (const auto& one : names) fresh += replaced(to_modified_utf7(one), '/', separator) + "\n";
-  TRY(make_private_directories(parent_directory(path)));
-  return sys::replace_file(path, fresh, 0600);
+  for (const auto& one : names) {
+    fresh += replaced(file.is_utf8 ? one : to_modified_utf7(one), '/', separator) + "\n";
+  }
+  TRY(make_private_directories(parent_directory(file.path)));
+  return sys::replace_file(file.path, fresh, 0600);
 }
 
 void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed) {
@@ -80,6 +86,15 @@ Result<void> move_messages(Mailbox& from, Mailbox& to) {
     return changes;
   }));
   return {};
+}
+
+Result<void> move_inbox(MailStore& store, const std::string& to) {
+  TRY(store.create(to));
+  const auto inbox = store.open("INBOX");
+  if (!inbox) return fail(inbox.error());
+  const auto target = store.open(to);
+  if (!target) return fail(target.error());
+  return move_messages(**inbox, **target);
 }
 
 }  // namespace mail::store

@@ -10,10 +10,15 @@
 
 namespace mail::store {
 
-// Names in UTF-8 with '/' between levels; `separator` is the one version 1 has on disk.
-Result<std::set<std::string>> read_subscriptions(const std::string& path, char separator);
-Result<void> change_subscription(const std::string& path, char separator, const std::string& name,
-                                 bool on);
+struct SubscriptionsFile {
+  std::string path;
+  char separator = '/';  // between levels in version 1
+  bool is_utf8 = false;  // else modified UTF-7
+};
+
+// Names in UTF-8 with '/' between levels.
+Result<std::set<std::string>> read_subscriptions(const SubscriptionsFile& file);
+Result<void> change_subscription(const SubscriptionsFile& file, const std::string& name, bool on);
 
 // Marks those of `names`, by name but for INBOX in front, that are subscribed to, and puts in those
 // that do not exist.
@@ -21,8 +26,10 @@ struct MailboxName;
 void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed);
 
 // Moves all messages with flags and dates from one mailbox into another (RFC 9051 section 6.3.6:
-// what renaming INBOX is).
+// what renaming INBOX is), which stays, empty.
 class Mailbox;
 Result<void> move_messages(Mailbox& from, Mailbox& to);
+class MailStore;
+Result<void> move_inbox(MailStore& store, const std::string& to);
 
 }  // namespace mail::store

@@ -69,7 +69,7 @@ fs::path mailbox(Format format, std::int64_t count) {
 }
 
 void forget_state(const fs::path& root) {
-  fs::remove_all(root / "mail" / ".tubepost");
+  fs::remove_all(root / "mail" / ".imap");
   for (const char* name : {"tubepost.state", "tubepost.index", "dovecot-uidlist"}) {
     fs::remove(root / "mail" / name);
   }

@@ -515,13 +515,14 @@ TEST_P(StoreConformance, Subscribes) {
 }
 
 TEST_P(StoreConformance, RefusesNames) {
-  for (const std::string name : {"", "..", "a/../b", "/etc/passwd", "~root", "a//b", "a/", "a\nb",
-                                 "\xff\xfe", "../INBOX", "."}) {
+  for (const std::string name : {"", "..", "a/../b", "/etc/passwd", "~root", "a//b", "a//", "/",
+                                 "a\nb", "\xff\xfe", "../INBOX", "."}) {
     EXPECT_EQ(store_->create(name).error().code, Errc::Denied) << name;
     EXPECT_EQ(store_->open(name).error().code, Errc::Denied) << name;
   }
   EXPECT_EQ(store_->create(std::string("a\0b", 3)).error().code, Errc::Denied);
   EXPECT_EQ(store_->create("inbox").error().code, Errc::Exists);
+  EXPECT_EQ(store_->create("inbox/").error().code, Errc::Exists);
   EXPECT_EQ(store_->open("Missing").error().code, Errc::NotFound);
   EXPECT_TRUE(store_->open("inbox").has_value());
 }

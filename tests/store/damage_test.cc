@@ -18,7 +18,7 @@ using testing::StartsWith;
 const std::string kFrom = "From ann@example.org Sat Aug 15 19:02:06 2017\n";
 
 std::string log_of(const MboxFixture& fixture) {
-  return fixture.home() + "/mail/.tubepost/INBOX.state";
+  return fixture.home() + "/mail/.imap/.tubepost/INBOX.state";
 }
 
 // What stands in the directory of a file under a name that begins as the file's does.

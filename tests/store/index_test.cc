@@ -20,7 +20,7 @@ struct Place {
 
 Place mbox_place() {
   auto fixture = std::make_unique<MboxFixture>();
-  const std::string log = fixture->home() + "/mail/.tubepost/INBOX.state";
+  const std::string log = fixture->home() + "/mail/.imap/.tubepost/INBOX.state";
   return {std::move(fixture), log + ".index", log};
 }
 

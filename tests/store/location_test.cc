@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "libmail/store/mailbox_name.h"
+#include "tests/store/disk_fixture.h"
 
 namespace mail::store {
 namespace {
@@ -61,9 +62,24 @@ TEST(Location, ParsesDovecotsSpellings) {
   it = parse_location("maildir:~/Maildir/:INDEX=MEMORY:CONTROL=~/ctl", kPlain).value();
   EXPECT_EQ(it.root, "/home/boss/Maildir");
   EXPECT_EQ(it.control, "/home/boss/ctl");
-  EXPECT_EQ(it.index, "");
-  for (const char* wrong : {"", "mbox", "mbox:", "sdbox:~/x", "mbox:mail", "mbox:~/m:WHAT=1",
-                            "maildir:~/M:LAYOUT=fs", "mbox:~/%q"}) {
+  EXPECT_EQ(it.index, "MEMORY");
+  it = parse_location("maildir:~/M:LAYOUT=FS:DIRNAME=mAildir:SUBSCRIPTIONS=subs:UTF-8", kPlain)
+           .value();
+  EXPECT_EQ(it.layout, "fs");
+  EXPECT_EQ(it.inbox, "/home/boss/M/INBOX/mAildir");
+  EXPECT_EQ(it.directory_name, "mAildir");
+  EXPECT_EQ(it.subscriptions, "subs");
+  EXPECT_TRUE(it.is_utf8);
+  it = parse_location("mbox:~/a::b:INBOX=~/c/:NO-NOSELECT:VOLATILEDIR=/run/x:LISTINDEX=y", kPlain)
+           .value();
+  EXPECT_EQ(it.root, "/home/boss/a:b");
+  EXPECT_EQ(it.inbox, "/home/boss/c");
+  EXPECT_TRUE(it.drops_empty_parents);
+  for (const char* wrong :
+       {"", "mbox", "mbox:", "maildir:", "sdbox:~/x", "mbox:mail", "mbox:~/m:WHAT=1",
+        "mbox:~/m:inbox=~/x", "maildir:~/M:LAYOUT=index", "maildir:~/M:DIRNAME=x",
+        "mbox:~/m:DIRNAME=a/b", "mbox:~/m:DIRNAME=..", "mbox:~/m:INBOX=x", "mbox:~/m:CONTROL=x",
+        "mbox:~/%q", "auto:/nonexistent", "~/nonexistent", "/nonexistent"}) {
     EXPECT_EQ(parse_location(wrong, kPlain).error().code, Errc::Config) << wrong;
   }
 }
@@ -86,6 +102,51 @@ TEST(Location, EmptyIsLookedFor) {
   EXPECT_EQ(it.format, Format::Mbox);
   EXPECT_EQ(it.root, "/nonexistent/mail");
   EXPECT_EQ(it.inbox, "/var/mail/boss");
+}
+
+// A directory: what is in it, and what mail_location empty or "auto:" makes of that.
+TEST(Location, WhatLiesThereDecides) {
+  struct Case {
+    std::vector<const char*> there;  // '/' at the end: a directory
+    const char* root;                // below the home
+  };
+  const std::vector<Case> cases = {
+      {{}, "mail"},
+      {{"Maildir/cur/"}, "Maildir"},
+      {{"Maildir/cur/", "mail/", "spool/boss"}, "Maildir"},
+      {{"Maildir/"}, "Maildir"},  // made for what is to come
+      {{"Maildir/", "spool/boss"}, "mail"},
+      {{"Maildir/", "mail/"}, "mail"},
+      {{"Mail/"}, "mail"},  // an MH user's, or mutt's
+      {{"Mail/.imap/"}, "Mail"},
+      {{"Mail/inbox"}, "Mail"},
+      {{"Mail/.imap/", "mail/"}, "mail"},
+  };
+  for (const auto& [there, root] : cases) {
+    const TemporaryHome home;
+    for (const std::string name : there) {
+      const std::filesystem::path path = home.path() + "/" + name;
+      std::filesystem::create_directories(path.parent_path());
+      if (!name.ends_with('/')) spill(path, "");
+    }
+    const auto it = default_location({"boss", home.path(), 1000}, home.path() + "/spool");
+    EXPECT_EQ(it.root, home.path() + "/" + root) << testing::PrintToString(there);
+    const bool is_maildir = it.format == Format::Maildir;
+    EXPECT_EQ(is_maildir, std::string_view(root) == "Maildir");
+    EXPECT_EQ(it.inbox, is_maildir ? it.root : home.path() + "/spool/boss");
+  }
+  const TemporaryHome home;
+  const User boss{"boss", home.path(), 1000};
+  std::filesystem::create_directories(home.path() + "/a/cur");
+  std::filesystem::create_directories(home.path() + "/b");
+  spill(home.path() + "/b/inbox", "");
+  for (const char* form : {"auto:~/", "~/", "auto:%h/", "%h/"}) {
+    EXPECT_EQ(parse_location(std::string(form) + "a", boss).value().format, Format::Maildir);
+    const auto b = parse_location(std::string(form) + "b:INDEX=MEMORY", boss).value();
+    EXPECT_EQ(b.format, Format::Mbox);
+    EXPECT_EQ(b.inbox, home.path() + "/b/inbox");
+    EXPECT_EQ(b.index, "MEMORY");
+  }
 }
 
 TEST(MailboxName, ModifiedUtf7) {

@@ -289,7 +289,7 @@ TEST_F(Mbox, OpensAMessageThoughTheLogWasWrittenAnew) {
   std::vector<Uid> uids;
   for (int i = 0; i < 3; ++i) uids.push_back(add(*box, kMessage));
   all(*box);
-  const std::string log = fixture_.home() + "/mail/.tubepost/INBOX.state";
+  const std::string log = fixture_.home() + "/mail/.imap/.tubepost/INBOX.state";
   {
     const auto other = open();
     for (std::uintmax_t last = 0, on = 1; std::filesystem::file_size(log) >= last; on ^= 1U) {
@@ -356,7 +356,7 @@ TEST_F(Mbox, GarbageForIndexOrLogIsNoCrash) {
   put(octets);
   const auto expected = bodies(*open());
   ASSERT_EQ(expected.size(), 400U);
-  const std::string log = fixture_.home() + "/mail/.tubepost/INBOX.state";
+  const std::string log = fixture_.home() + "/mail/.imap/.tubepost/INBOX.state";
   const std::string index = log + ".index";
   ASSERT_TRUE(std::filesystem::exists(index));
   for (const auto& path : {index, log}) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/maildir/mail_store.h"
 #include "libmail/store/mbox/mail_store.h"
@@ -11,8 +12,15 @@ namespace {
 
 Result<Location> location_of(const Settings& settings, const auth::Identity& identity) {
   const User user{identity.user, identity.home, identity.uid};
-  return TRY(locate_mail(settings, user, identity.mail_location))
+  Location location = TRY(locate_mail(settings, user, identity.mail_location))
   .location;
+  const auto root = sys::stat(location.root);
+  if (root && !S_ISDIR(root->st_mode)) {
+    return fail(Errc::Config, "mail_location: the mail root is a file",
+                log::escape(location.root) +
+                    " is no directory; write mbox:~/mail:INBOX=" + log::escape(location.root));
+  }
+  return location;
 }
 
 // A spool mailbox's state lies where a monitor has made room for it, so that accounts without a
@@ -52,7 +60,8 @@ Result<std::vector<std::string>> mail_directories(const Settings& settings,
   directories.push_back(location.format == Format::Mbox
                             ? location.inbox.substr(0, location.inbox.rfind('/') + 1)
                             : location.inbox);
-  std::erase_if(directories, [](const std::string& path) { return path.empty(); });
+  std::erase_if(directories,
+                [](const std::string& path) { return path.empty() || path == "MEMORY"; });
   for (const auto& path : directories) {
     // Not outside the home: there it may be a disk that is not mounted. Where one cannot be made,
     // the mailbox says so when it is used.

@@ -124,7 +124,7 @@ Result<MaildirMailbox::Prepared> MaildirMailbox::prepare(MessageSource& message,
   const std::string path = prepared_path(prepared.stem);
   auto synced = sys::fsync(prepared.fd, path);
   if (synced && options.may_be_retried) {
-    synced = sys::fsync_directory(path_ + "/tubepost-prepared");
+    synced = sys::fsync_directory(places_.prepared);
   }
   if (!synced) {
     static_cast<void>(sys::unlink(path));
@@ -140,7 +140,7 @@ Result<void> MaildirMailbox::put(const Prepared& prepared, const Intent& intent)
   auto stored = [&]() -> Result<void> {
     TRY(sys::rename(from, to));
     TRY(sys::fsync_directory(path_ + "/new"));
-    if (intent.may_be_retried) TRY(sys::fsync_directory(path_ + "/tubepost-prepared"));
+    if (intent.may_be_retried) TRY(sys::fsync_directory(places_.prepared));
     return {};
   }();
   // The intent tells the next attempt what happened. Where there is none, who sent it is told of an

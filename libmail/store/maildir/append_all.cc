@@ -90,7 +90,7 @@ Result<void> MaildirMailbox::prepare_all(std::span<const NewMessage> messages, B
     if (batch.size() - durable >= kAtOnce) TRY(sync());
   }
   TRY(sync());
-  const std::string directory = path_ + "/tubepost-prepared";
+  const std::string directory = places_.prepared;
   if (undurable > kFew) TRY(sync_file_system(directory));
   if (messages.size() == 1) return {};  // a rename is all or nothing by itself
   return sys::fsync_directory(directory);

@@ -1,9 +1,14 @@
 #include "libmail/store/maildir/mail_store.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
 #include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/subscriptions.h"
@@ -11,164 +16,298 @@
 namespace mail::store::maildir {
 namespace {
 
-std::string name_of(std::string directory) {
-  directory.erase(0, 1);
-  std::replace(directory.begin(), directory.end(), '.', '/');
-  return from_modified_utf7(directory);
-}
-
 bool is_directory(const std::string& path) {
   const auto status = sys::lstat(path);
   return status && S_ISDIR(status->st_mode);
 }
 
-// INBOX itself stays, empty (RFC 3501 section 6.3.5).
-Result<void> move_inbox(MailStore& store, const std::string& to) {
-  TRY(store.create(to));
-  const auto inbox = store.open("INBOX");
-  if (!inbox) return fail(inbox.error());
-  const auto target = store.open(to);
-  if (!target) return fail(target.error());
-  return move_messages(**inbox, **target);
-}
-
-}  // namespace
-
-Result<std::string> MaildirMailStore::directory_of(std::string_view checked_name) {
-  if (checked_name == "INBOX") return std::string{};
-  if (checked_name.find('.') != std::string_view::npos) {
-    return fail(Errc::Denied, "Mailbox name not allowed: '.' separates levels on disk");
-  }
-  std::string directory = "." + to_modified_utf7(checked_name);
-  std::replace(directory.begin(), directory.end(), '/', '.');
-  return directory;
-}
-
-std::string MaildirMailStore::log_path_of(const std::string& directory) const {
-  const std::string& root = location_.control.empty() ? location_.root : location_.control;
-  return root + "/" + directory + "/tubepost.state";
-}
-
-std::string MaildirMailStore::index_path_of(const std::string& directory) const {
-  if (location_.index == "MEMORY") return {};
-  const std::string& root =
-      location_.index.empty() ? parent_directory(log_path_of(directory)) : location_.index;
-  if (location_.index.empty()) return root + "/tubepost.index";
-  return root + "/" + directory + "/tubepost.index";
-}
-
-Result<std::vector<std::string>> MaildirMailStore::directories() const {
-  auto names = sys::list_directory(location_.root);
-  if (!names && names.error().code == Errc::NotFound) return std::vector<std::string>{};
-  if (!names) return fail(names.error());
-  std::erase_if(*names, [&](const std::string& name) {
-    return name.size() < 2 || name.front() != '.' || name.at(1) == '.' ||
-           !is_directory(location_.root + "/" + name);
-  });
-  return names;
-}
-
-Result<std::unique_ptr<Mailbox>> MaildirMailStore::open(std::string_view name) {
-  const std::string checked = TRY(check_mailbox_name(name));
-  const std::string directory = TRY(directory_of(checked));
-  const std::string path = directory.empty() ? location_.inbox : location_.root + "/" + directory;
-  if (!directory.empty() && !is_directory(path)) {
-    return fail(Errc::NotFound, "Mailbox does not exist");
-  }
-  auto& slot = open_[path];
-  auto box = slot.lock();
-  if (!box) {
-    const std::string control =
-        location_.control.empty() ? std::string{} : location_.control + "/" + directory;
-    box = std::make_shared<MaildirMailbox>(path, control, index_path_of(directory), settings_,
-                                           directory.empty());
-    slot = box;
-  }
-  return std::make_unique<SharedMailbox>(std::move(box));
-}
-
-Result<std::vector<MailboxName>> MaildirMailStore::list() {
-  std::map<std::string, MailboxName> found;
-  for (const auto& directory : TRY(directories())) {
-    const std::string name = name_of(directory);
-    found[name].name = name;
-    found[name].selectable = true;
-    for (auto slash = name.find('/'); slash != std::string::npos;
-         slash = name.find('/', slash + 1)) {
-      const std::string parent = name.substr(0, slash);
-      if (!found.contains(parent)) found[parent] = {parent, false, true, false, true};
-      found[parent].has_children = true;
-    }
-  }
-  std::vector<MailboxName> names;
-  names.push_back({"INBOX", true, false, false, true});
-  for (auto& [name, entry] : found) names.push_back(std::move(entry));
-  auto subscribed = TRY(read_subscriptions(location_.root + "/subscriptions", '.'));
-  mark_subscribed(names, std::move(subscribed));
-  return names;
-}
-
-Result<void> MaildirMailStore::create(std::string_view name) {
-  const std::string checked = TRY(check_mailbox_name(name));
-  const std::string directory = TRY(directory_of(checked));
-  const std::string path = location_.root + "/" + directory;
-  if (directory.empty() || sys::exists(path)) return fail(Errc::Exists, "Mailbox already exists");
-  TRY(MaildirMailbox::make(path));
-  return sys::replace_file(path + "/maildirfolder", "", 0600);  // Maildir++: this is a folder
-}
-
-Result<void> MaildirMailStore::remove(std::string_view name) {
-  const std::string checked = TRY(check_mailbox_name(name));
-  if (checked == "INBOX") return fail(Errc::Denied, "INBOX cannot be deleted");
-  const std::string path = location_.root + "/" + TRY(directory_of(checked));
-  if (!is_directory(path)) return fail(Errc::NotFound, "Mailbox does not exist");
-  let_validity_pass(log_path_of(TRY(directory_of(checked))));
-  // Out of sight in one step, then away.
+// Out of sight in one step, then away.
+Result<void> remove_tree(const std::string& path, const std::string& aside_in) {
   const std::string aside =
-      location_.root + "/..removed-" + std::to_string(std::hash<std::string>{}(path)) + "-" +
+      aside_in + "/..removed-" + std::to_string(std::hash<std::string>{}(path)) + "-" +
       std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
   TRY(sys::rename(path, aside));
-  TRY(sys::fsync_directory(location_.root));
-  open_.erase(path);
+  TRY(sys::fsync_directory(parent_directory(path)));
   std::error_code error;
   std::filesystem::remove_all(aside, error);
   if (error) return fail(sys::error_from_errno(error.value(), "remove", aside));
   return {};
 }
 
+// Of a mailbox in a tree of directories, where others may lie below it: what is the Maildir's own.
+bool is_own_file(const std::string& name) {
+  for (const char* prefix : {"dovecot", "tubepost", "maildir", "courier"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return name == "cur" || name == "new" || name == "tmp";
+}
+
+}  // namespace
+
+MaildirMailStore::MaildirMailStore(Location location, const Settings& settings)
+    : location_(std::move(location)), layout_(location_), settings_(settings) {}
+
+// In a tree a directory of ours would be taken for a folder; one in tmp/ is nobody's (Dovecot
+// removes old files there, no directories).
+MaildirMailStore::Place MaildirMailStore::place_at(const std::string& key) const {
+  Place place{key, location_.root + "/" + key, {}};
+  const auto& within = location_.directory_name;
+  place.files.path = within.empty() ? place.folder : place.folder + "/" + within;
+  if (!location_.control.empty()) place.files.control = location_.control + "/" + key;
+  if (location_.index.empty()) {
+    const auto& beside = place.files.control.empty() ? place.files.path : place.files.control;
+    place.files.index = beside + "/tubepost.index";
+  } else if (location_.index != "MEMORY") {
+    place.files.index = location_.index + "/" + key + "/tubepost.index";
+  }
+  place.files.prepared =
+      place.files.path + (layout_.is_flat() ? "/tubepost-prepared" : "/tmp/tubepost-prepared");
+  return place;
+}
+
+MaildirMailStore::Place MaildirMailStore::place_of_inbox() const {
+  Place place = place_at(location_.layout == "Maildir++" ? ".INBOX" : "INBOX");
+  const std::string own = place.files.path;
+  for (std::string* path : {&place.files.index, &place.files.prepared, &place.files.path}) {
+    if (path->starts_with(own + "/") || *path == own) path->replace(0, own.size(), location_.inbox);
+  }
+  place.folder = location_.inbox;
+  place.files.may_be_made = true;
+  return place;
+}
+
+Result<MaildirMailStore::Place> MaildirMailStore::place_of(std::string_view checked_name) const {
+  if (checked_name == "INBOX") return place_of_inbox();
+  auto key = TRY(layout_.path_of(checked_name));
+  if (const auto other = layout_.other_path_of(checked_name);
+      !other.empty() && !sys::exists(location_.root + "/" + key) &&
+      sys::exists(location_.root + "/" + other)) {
+    key = other;
+  }
+  const auto folder = TRY(resolve_below(location_.root, key));
+  return place_at(folder.substr(location_.root.size() + 1));
+}
+
+// Until 2026-11-28 the INBOX's state lay in CONTROL= itself; Dovecot's lies in .INBOX there.
+void MaildirMailStore::take_over_control(const Place& inbox) const {
+  const std::string former = location_.control + "/tubepost.state";
+  const std::string log_path = inbox.files.control + "/tubepost.state";
+  if (location_.control.empty() || sys::exists(log_path) || !sys::exists(former)) return;
+  auto moved = make_private_directories(inbox.files.control);
+  for (const char* suffix : {".session", ""}) {
+    if (moved && sys::exists(former + suffix))
+      moved = sys::rename(former + suffix, log_path + suffix);
+  }
+  if (!moved) log::warning(moved.error().log_text);
+}
+
+Result<std::unique_ptr<Mailbox>> MaildirMailStore::open(std::string_view name) {
+  const std::string checked = TRY(check_mailbox_name(name));
+  const Place place = TRY(place_of(checked));
+  if (!place.files.may_be_made && !is_mailbox(place)) {
+    return fail(Errc::NotFound, "Mailbox does not exist");
+  }
+  if (place.files.may_be_made) take_over_control(place);
+  auto& slot = open_[place.files.path];
+  auto box = slot.lock();
+  if (!box) {
+    box = std::make_shared<MaildirMailbox>(place.files, settings_);
+    slot = box;
+  }
+  return std::make_unique<SharedMailbox>(std::move(box));
+}
+
+// A folder in a Maildir++ is one whatever is in it.
+bool MaildirMailStore::is_mailbox(const Place& place) const {
+  return is_directory(place.files.path) &&
+         (layout_.is_flat() || is_directory(place.files.path + "/cur"));
+}
+
+void MaildirMailStore::find(const std::string& below, Found& found) const {
+  const auto names = sys::list_directory(location_.root + "/" + below);
+  if (!names) return;
+  for (const auto& file : *names) {
+    const Place place = place_at(below + file);
+    if (place.folder == location_.inbox || place.folder == location_.control ||
+        place.folder == location_.index) {
+      continue;
+    }
+    const std::string name = layout_.name_of(place.key);
+    if (name.empty() || !is_directory(place.folder)) continue;
+    if (name != "INBOX") found[name] = {name, is_mailbox(place), false, false, true, true};
+    if (!layout_.is_flat()) find(place.key + "/", found);
+  }
+}
+
+Result<MaildirMailStore::Found> MaildirMailStore::find_all() const {
+  const auto names = sys::list_directory(location_.root);
+  if (!names && names.error().code != Errc::NotFound) return fail(names.error());
+  Found found;
+  find("", found);
+  add_parents(found);
+  return found;
+}
+
+SubscriptionsFile MaildirMailStore::subscriptions() const {
+  const auto& name = location_.subscriptions;
+  return {(location_.control.empty() ? location_.root : location_.control) + "/" +
+              (name.empty() ? "subscriptions" : name),
+          layout_.separator(), location_.is_utf8};
+}
+
+Result<std::vector<MailboxName>> MaildirMailStore::list() {
+  auto found = TRY(find_all());
+  auto names = in_order(std::move(found));
+  auto subscribed = TRY(read_subscriptions(subscriptions()));
+  mark_subscribed(names, std::move(subscribed));
+  return names;
+}
+
+Result<void> MaildirMailStore::create(std::string_view name) {
+  const bool is_only_place =
+      name.ends_with('/') && !layout_.is_flat() && !location_.drops_empty_parents;
+  if (name.ends_with('/')) name.remove_suffix(1);
+  const std::string checked = TRY(check_mailbox_name(name));
+  const Place place = TRY(place_of(checked));
+  const bool is_there = checked == "INBOX" || sys::exists(place.files.path + "/cur") ||
+                        ((layout_.is_flat() || is_only_place) && sys::exists(place.folder));
+  if (is_there) return fail(Errc::Exists, "Mailbox already exists");
+  if (is_only_place) return make_private_directories(place.folder);
+  TRY(MaildirMailbox::make(place.files));
+  if (location_.layout != "Maildir++") return {};
+  return sys::replace_file(place.files.path + "/maildirfolder", "", 0600);  // this is a folder
+}
+
+std::vector<std::string> MaildirMailStore::other_roots() const {
+  std::vector<std::string> roots;
+  if (!location_.control.empty()) roots.push_back(location_.control);
+  if (!location_.index.empty() && location_.index != "MEMORY" &&
+      location_.index != location_.control) {
+    roots.push_back(location_.index);
+  }
+  return roots;
+}
+
+// What NO-NOSELECT asks for.
+void MaildirMailStore::tidy_parents(const std::string& folder) const {
+  if (!location_.drops_empty_parents || layout_.is_flat()) return;
+  for (std::string path = parent_directory(folder); path.size() > location_.root.size();
+       path = parent_directory(path)) {
+    if (::rmdir(path.c_str()) != 0) return;
+  }
+}
+
+// Others may lie below it: cur goes first, without which it is none.
+Result<void> MaildirMailStore::remove_mailbox(const Place& place) {
+  if (layout_.is_flat()) return remove_tree(place.folder, location_.root);
+  const auto& path = place.files.path;
+  if (sys::exists(path + "/cur")) {
+    TRY(make_private_directories(path + "/tmp"));
+    TRY(remove_tree(path + "/cur", path + "/tmp"));
+  }
+  if (const auto names = sys::list_directory(path)) {
+    for (const auto& name : *names) {
+      if (!is_own_file(name)) continue;
+      std::error_code error;
+      std::filesystem::remove_all(path + "/" + name, error);
+      if (error) return fail(sys::error_from_errno(error.value(), "remove", path + "/" + name));
+    }
+  }
+  if (path != place.folder) ::rmdir(path.c_str());
+  ::rmdir(place.folder.c_str());  // unless others lie there
+  return sys::fsync_directory(parent_directory(place.folder));
+}
+
+void MaildirMailStore::remove_elsewhere(const Place& place) const {
+  for (const auto& root : other_roots()) {
+    const std::string path = root + "/" + place.key;
+    for (const char* file : {"tubepost.state", "tubepost.state.session", "tubepost.index",
+                             "dovecot-uidlist", "dovecot-keywords"}) {
+      ::unlink((path + "/" + file).c_str());
+    }
+    ::rmdir(path.c_str());
+  }
+}
+
+Result<void> MaildirMailStore::remove(std::string_view name) {
+  const std::string checked = TRY(check_mailbox_name(name));
+  if (checked == "INBOX") return impossible("INBOX cannot be deleted");
+  const Place place = TRY(place_of(checked));
+  if (!is_directory(place.folder)) return fail(Errc::NotFound, "Mailbox does not exist");
+  if (!is_mailbox(place)) {
+    const auto found = TRY(find_all());
+    const auto entry = found.find(checked);
+    if (entry != found.end() && entry->second.has_children) {
+      return impossible("[HASCHILDREN] Mailbox has others below it");
+    }
+  }
+  let_validity_pass(place.files.log_path());
+  TRY(remove_mailbox(place));
+  open_.erase(place.files.path);
+  remove_elsewhere(place);
+  tidy_parents(place.folder);
+  return {};
+}
+
+Result<void> MaildirMailStore::rename_files(const Place& from, const Place& to,
+                                            const Found& found) {
+  std::vector<std::pair<std::string, std::string>> moves;
+  if (!layout_.is_flat()) {
+    moves.emplace_back(from.key, to.key);
+  } else {
+    for (const auto& [name, entry] : found) {
+      const std::string key = TRY(place_of(name))
+      .key;
+      if (!entry.selectable || (key != from.key && !key.starts_with(from.key + "."))) continue;
+      moves.emplace_back(key, to.key + key.substr(from.key.size()));
+    }
+  }
+  for (const auto& [old_key, new_key] : moves) {
+    if (sys::exists(location_.root + "/" + new_key)) {
+      return fail(Errc::Exists, "Mailbox already exists");
+    }
+  }
+  auto roots = other_roots();
+  roots.insert(roots.begin(), location_.root);
+  for (const auto& [old_key, new_key] : moves) {
+    for (const auto& root : roots) {
+      if (!sys::exists(root + "/" + old_key)) continue;
+      TRY(make_private_directories(parent_directory(root + "/" + new_key)));
+      TRY(sys::rename(root + "/" + old_key, root + "/" + new_key));
+    }
+  }
+  return {};
+}
+
 Result<void> MaildirMailStore::rename(std::string_view from, std::string_view to) {
+  if (to.ends_with('/')) to.remove_suffix(1);
   const std::string old_name = TRY(check_mailbox_name(from));
   const std::string new_name = TRY(check_mailbox_name(to));
-  const std::string old_directory = TRY(directory_of(old_name));
-  const std::string new_directory = TRY(directory_of(new_name));
-  if (new_directory.empty() || sys::exists(location_.root + "/" + new_directory)) {
-    return fail(Errc::Exists, "Mailbox already exists");
+  if (new_name == "INBOX") return fail(Errc::Exists, "Mailbox already exists");
+  if (old_name == "INBOX") return move_inbox(*this, new_name);
+  const Place old_place = TRY(place_of(old_name));
+  const Place new_place = TRY(place_of(new_name));
+  const auto found = TRY(find_all());
+  if (!found.contains(old_name) && !is_directory(old_place.folder)) {
+    return fail(Errc::NotFound, "Mailbox does not exist");
   }
-  if (old_directory.empty()) {
-    return move_inbox(*this, new_name);
+  if (sys::exists(new_place.folder)) return fail(Errc::Exists, "Mailbox already exists");
+  if (is_at_or_below(new_name, old_name)) return impossible("Cannot rename into itself");
+  for (const auto& [name, entry] : found) {
+    if (!entry.selectable || !is_at_or_below(name, old_name)) continue;
+    let_validity_pass(TRY(place_of(name)).files.log_path());
   }
-  if (new_name.starts_with(old_name + "/")) {
-    return fail(Errc::Denied, "Cannot rename into itself");
-  }
-  bool any = false;
-  for (const auto& directory : TRY(directories())) {
-    if (directory != old_directory && !directory.starts_with(old_directory + ".")) continue;
-    const std::string target = new_directory + directory.substr(old_directory.size());
-    let_validity_pass(log_path_of(directory));
-    TRY(sys::rename(location_.root + "/" + directory, location_.root + "/" + target));
-    if (!location_.control.empty() && sys::exists(location_.control + "/" + directory)) {
-      TRY(sys::rename(location_.control + "/" + directory, location_.control + "/" + target));
-    }
-    any = true;
-  }
-  if (!any) return fail(Errc::NotFound, "Mailbox does not exist");
+  TRY(rename_files(old_place, new_place, found));
   open_.clear();
-  return sys::fsync_directory(location_.root);
+  TRY(sys::fsync_directory(parent_directory(new_place.folder)));
+  TRY(sys::fsync_directory(parent_directory(old_place.folder)));
+  tidy_parents(old_place.folder);
+  return {};
 }
 
 Result<void> MaildirMailStore::subscribe(std::string_view name, bool on) {
   const std::string checked = TRY(check_mailbox_name(name));
-  return change_subscription(location_.root + "/subscriptions", '.', checked, on);
+  return change_subscription(subscriptions(), checked, on);
 }
 
 }  // namespace mail::store::maildir

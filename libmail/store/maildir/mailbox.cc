@@ -58,19 +58,17 @@ Result<void> write_keywords(const std::string& path, const Keywords& keywords) {
 
 }  // namespace
 
-MaildirMailbox::MaildirMailbox(std::string path, const std::string& control,
-                               const std::string& index_path, const Settings& settings,
-                               bool may_create)
-    : LoggedMailbox((control.empty() ? path : control) + "/tubepost.state", index_path, settings),
-      path_(std::move(path)),
-      may_create_(may_create),
+MaildirMailbox::MaildirMailbox(const MaildirPlaces& places, const Settings& settings)
+    : LoggedMailbox(places.log_path(), places.index, settings),
+      places_(places),
+      path_(places.path),
       uid_list_path_(parent_directory(log_.path()) + "/dovecot-uidlist") {}
 
-Result<void> MaildirMailbox::make(const std::string& path) {
-  for (const char* name : {"", "/tmp", "/new", "/cur", "/tubepost-prepared"}) {
-    TRY(make_private_directories(path + name));
+Result<void> MaildirMailbox::make(const MaildirPlaces& places) {
+  for (const char* name : {"", "/tmp", "/new", "/cur"}) {
+    TRY(make_private_directories(places.path + name));
   }
-  return {};
+  return make_private_directories(places.prepared);
 }
 
 std::string MaildirMailbox::place_of(const File& file) {
@@ -91,7 +89,7 @@ std::string MaildirMailbox::place_of(const Entry& entry, const std::string& base
 
 // The file's name before its sizes are known: a stem, unique by time, process and counter.
 std::string MaildirMailbox::prepared_path(const std::string& name) const {
-  return path_ + "/tubepost-prepared/" + name.substr(0, name.find(','));
+  return places_.prepared + "/" + name.substr(0, name.find(','));
 }
 
 // Where a prepared file goes: to cur/ if its name tells flags.
@@ -148,7 +146,9 @@ bool MaildirMailbox::has_pending() const {
 }
 
 Result<void> MaildirMailbox::be_there() {
-  if (may_create_ || sys::exists(path_)) return make(path_);
+  const bool is_in_tree = places_.prepared.starts_with(path_ + "/tmp/");  // others may lie below it
+  const bool is_there = sys::exists(is_in_tree ? path_ + "/cur" : path_);
+  if (places_.may_be_made || is_there) return make(places_);
   return fail(Errc::NotFound, "Mailbox does not exist", log::escape(path_) + " is gone");
 }
 

@@ -20,13 +20,23 @@
 
 namespace mail::store::maildir {
 
+// The files and directories of one Maildir.
+struct MaildirPlaces {
+  std::string path;          // has cur, new, tmp
+  std::string control{};     // directory of the state log and dovecot-uidlist; empty: `path`
+  std::string index{};       // the file; empty: none
+  std::string prepared{};    // directory of messages to be
+  bool may_be_made = false;  // an INBOX or a delivery's, which comes into being by being used; a
+                             // folder that is gone stays so
+
+  [[nodiscard]] std::string log_path() const {
+    return (control.empty() ? path : control) + "/tubepost.state";
+  }
+};
+
 class MaildirMailbox final : public LoggedMailbox {
  public:
-  // `control`: directory of the state log and dovecot-uidlist; the Maildir itself by default.
-  // `may_create`: an INBOX or a delivery's, which comes into being by being used; a folder that is
-  // gone stays so.
-  MaildirMailbox(std::string path, const std::string& control, const std::string& index_path,
-                 const Settings& settings, bool may_create);
+  MaildirMailbox(const MaildirPlaces& places, const Settings& settings);
 
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
@@ -37,7 +47,7 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<void> fold() override;
   Result<void> lock_exclusively() override;
 
-  static Result<void> make(const std::string& path);
+  static Result<void> make(const MaildirPlaces& places);
 
  protected:
   Result<void> refresh() override;
@@ -130,8 +140,8 @@ class MaildirMailbox final : public LoggedMailbox {
   [[nodiscard]] std::string stored_path(const std::string& name) const;
 
   Result<void> be_there();
-  std::string path_;
-  bool may_create_;
+  MaildirPlaces places_;
+  std::string path_;  // places_.path
   std::string uid_list_path_;
   bool has_looked_ = false;
   bool is_own_change_ = false;  // what has changed since the listing was our doing

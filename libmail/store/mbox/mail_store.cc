@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "libmail/base/ascii.h"
@@ -14,7 +15,7 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr int kMaxDepth = 20;  // levels of folders
+constexpr std::size_t kMaxStateName = 200;  // octets; NAME_MAX with our suffixes
 
 // A mailbox's name as a file name: one level, so that no name is another's directory.
 std::string as_file_name(std::string_view name) {
@@ -31,12 +32,12 @@ std::string as_file_name(std::string_view name) {
   return out;
 }
 
-void remove_empty_parents(const std::string& path, const std::string& root) {
-  std::error_code ignored;
-  for (std::string dir = parent_directory(path); dir.size() > root.size() && dir.starts_with(root);
-       dir = parent_directory(dir)) {
-    if (::rmdir(dir.c_str()) != 0) return;
-  }
+// The same, or what stands for one too long. No mailbox's name gives "%3A".
+std::string as_state_name(const std::string& prefix, std::string_view name) {
+  std::string file = as_file_name(prefix + std::string(name));
+  if (file.size() <= kMaxStateName) return file;
+  return (prefix.empty() ? "name" : prefix.substr(0, prefix.size() - 1)) + "%3A" +
+         std::to_string(hash_of(name));
 }
 
 // In a directory of the user's uid, which several accounts may have: each INBOX by its own path.
@@ -44,9 +45,7 @@ std::string spool_log_path(const std::string& directory, const std::string& inbo
   std::error_code error;
   const auto real = std::filesystem::weakly_canonical(inbox, error);
   const std::string path = error ? inbox : real.string();
-  const std::string name = as_file_name("INBOX:" + path);
-  if (name.size() <= kMaxMailboxName) return directory + "/" + name + ".state";
-  return directory + "/INBOX%3A" + std::to_string(hash_of(path)) + ".state";
+  return directory + "/" + as_state_name("INBOX:", path) + ".state";
 }
 
 // Until 2026-11-28 it was called INBOX.state: whoever comes first takes it over.
@@ -59,40 +58,78 @@ void take_over_log(const std::string& directory, const std::string& log_path) {
   }
 }
 
+// Until 2026-11-28 it was ROOT/.tubepost, which Dovecot shows as a folder: whoever comes first
+// moves it, in one step. Where that cannot be done it stays.
+std::string own_directory(const std::string& root) {
+  const std::string imap = root + "/.imap";
+  const std::string directory = imap + "/.tubepost";
+  const std::string former = root + "/.tubepost";
+  if (sys::exists(directory) || !sys::exists(former)) return directory;
+  auto moved = make_private_directories(imap);
+  if (moved) moved = sys::rename(former, directory);
+  if (moved) moved = sys::fsync_directory(imap);
+  if (moved) moved = sys::fsync_directory(root);
+  if (moved || sys::exists(directory)) return directory;
+  log::warning(moved.error().log_text);
+  return former;
+}
+
+// Dovecot's index of mailboxes that are no more is all that keeps a directory from being empty.
+Result<void> remove_directory(const std::string& path) {
+  const auto names = TRY(sys::list_directory(path));
+  const bool is_empty =
+      std::ranges::all_of(names, [](const auto& name) { return name == ".imap"; });
+  if (!is_empty) {
+    return impossible("[HASCHILDREN] Mailbox has others below it");
+  }
+  std::error_code error;
+  if (!names.empty()) std::filesystem::remove_all(path + "/.imap", error);
+  if (::rmdir(path.c_str()) != 0) return fail(sys::error_from_errno(errno, "rmdir", path));
+  return sys::fsync_directory(parent_directory(path));
+}
+
+mode_t kind_of(const std::string& path) {
+  const auto status = sys::lstat(path);
+  return status ? status->st_mode & S_IFMT : 0;
+}
+
 }  // namespace
 
 MboxMailStore::MboxMailStore(Location location, const std::string& spool_state,
                              const Settings& settings)
     : location_(std::move(location)),
-      control_(location_.control.empty() ? location_.root + "/.tubepost" : location_.control),
+      layout_(location_),
+      control_(location_.control.empty() ? own_directory(location_.root) : location_.control),
       settings_(settings) {
   if (spool_state.empty()) return;
   spool_log_path_ = spool_log_path(spool_state, location_.inbox);
   take_over_log(spool_state, spool_log_path_);
 }
 
-Result<std::string> MboxMailStore::path_of(std::string_view checked_name) const {
-  if (checked_name == "INBOX") return location_.inbox;
-  for (const auto level : ascii::split(checked_name, '/')) {
-    if (level.front() == '.') {
-      return fail(Errc::Denied, "Mailbox name not allowed: a level begins with '.'");
-    }
+MboxMailStore::Place MboxMailStore::place_at(const std::string& name,
+                                             const std::string& folder) const {
+  const auto& within = location_.directory_name;
+  return {name, folder, within.empty() ? folder : folder + "/" + within};
+}
+
+Result<MboxMailStore::Place> MboxMailStore::place_of(std::string_view checked_name) const {
+  if (checked_name == "INBOX") return Place{"INBOX", location_.inbox, location_.inbox};
+  const auto usual = TRY(layout_.path_of(checked_name));
+  auto folder = TRY(resolve_below(location_.root, usual));
+  if (const auto other = layout_.other_path_of(checked_name);
+      !other.empty() && !sys::exists(folder)) {
+    const auto there = TRY(resolve_below(location_.root, other));
+    if (sys::exists(there)) folder = there;
   }
-  std::string path = location_.root + "/" + to_modified_utf7(checked_name);
-  // A symbolic link may lead about inside the root, not out of it.
-  std::error_code error;
-  const auto root = std::filesystem::weakly_canonical(location_.root, error);
-  const auto real = std::filesystem::weakly_canonical(parent_directory(path), error).string() + "/";
-  if (error || !real.starts_with(root.string() + "/")) {
-    return fail(Errc::Denied, "Mailbox name not allowed: it leads out of the mail root",
-                log::escape(path) + " leads out of the mail root");
-  }
-  return path;
+  // A link to a directory gives a mailbox a second name, not a second state.
+  std::string name = layout_.name_of(folder.substr(location_.root.size() + 1));
+  if (name.empty()) return cannot("it is reserved");
+  return place_at(name, folder);
 }
 
 std::string MboxMailStore::log_path_of(std::string_view checked_name) const {
   if (checked_name == "INBOX" && !spool_log_path_.empty()) return spool_log_path_;
-  return control_ + "/" + as_file_name(checked_name) + ".state";
+  return control_ + "/" + as_state_name("", checked_name) + ".state";
 }
 
 std::string MboxMailStore::index_path_of(const std::string& log_path) const {
@@ -132,15 +169,15 @@ std::unique_ptr<Mailbox> MboxMailStore::open_at(const std::string& path,
 
 Result<std::unique_ptr<Mailbox>> MboxMailStore::open(std::string_view name) {
   const std::string checked = TRY(check_mailbox_name(name));
-  const std::string path = TRY(path_of(checked));
+  const Place place = TRY(place_of(checked));
   if (checked != "INBOX") {
-    const auto status = sys::lstat(path);
+    const auto status = sys::lstat(place.path);
     if (!status && status.error().code != Errc::NotFound) return fail(status.error());
     if (!status || !S_ISREG(status->st_mode)) {
       return fail(Errc::NotFound, "Mailbox does not exist");
     }
   }
-  return open_at(path, log_path_of(checked));
+  return open_at(place.path, log_path_of(place.name));
 }
 
 Result<std::unique_ptr<Mailbox>> MboxMailStore::open_file(const std::string& path) {
@@ -151,140 +188,202 @@ Result<std::unique_ptr<Mailbox>> MboxMailStore::open_file(const std::string& pat
   if (real == inbox) return open("INBOX");
   const auto root = std::filesystem::weakly_canonical(location_.root, error).string() + "/";
   if (real.string().starts_with(root)) {
-    const std::string name = from_modified_utf7(real.string().substr(root.size()));
-    if (auto opened = open(name)) return opened;
+    std::string below = real.string().substr(root.size());
+    if (!location_.directory_name.empty() && below.ends_with("/" + location_.directory_name)) {
+      below.resize(below.rfind('/'));
+    }
+    const std::string name = layout_.name_of(below);
+    if (!name.empty()) {
+      if (auto opened = open(name)) return opened;
+    }
   }
   const auto status = TRY(sys::stat(real));
   if (!S_ISREG(status.st_mode)) return fail(Errc::NotFound, "Not a mailbox");
-  const std::string known_as = as_file_name("file:" + real.string());
-  if (known_as.size() <= kMaxMailboxName)
-    return open_at(real, control_ + "/" + known_as + ".state");
-  return open_at(real, control_ + "/file%3A" + std::to_string(hash_of(real.string())) + ".state");
+  return open_at(real, control_ + "/" + as_state_name("file:", real.string()) + ".state");
 }
 
-Result<void> MboxMailStore::find(const std::string& directory, const std::string& prefix, int depth,
-                                 std::map<std::string, MailboxName>& found) const {
-  if (depth > kMaxDepth) return {};
-  const auto names = sys::list_directory(directory);
-  if (!names && names.error().code == Errc::NotFound) return {};
-  if (!names) return fail(names.error());
-  for (const auto& file : *names) {
-    if (file.starts_with('.')) continue;
-    std::string path = directory;
-    path.append("/").append(file);
-    if (path == location_.inbox || path == control_ || path == location_.index) continue;
-    const auto status = sys::lstat(path);
-    if (!status) continue;
-    const std::string name = prefix + from_modified_utf7(file);
-    if (ascii::iequals(name, "INBOX")) continue;
-    if (S_ISDIR(status->st_mode)) {
-      const auto before = found.size();
-      TRY(find(path, name + "/", depth + 1, found));
-      found[name] = {name, false, found.size() > before, false, true};
-    } else if (S_ISREG(status->st_mode) && !file.ends_with(".lock")) {
-      found[name] = {name, true, false, false, true};
-    }
+// One name in the tree; `below` is the directory's path below the root, with '/' at its end.
+void MboxMailStore::find_file(const std::string& below, const std::string& file,
+                              Found& found) const {
+  const std::string path = location_.root + "/" + below + file;
+  if (path == location_.inbox || path == control_ || path == location_.index) return;
+  const std::string name = layout_.name_of(below + file);
+  if (name.empty()) return;
+  const mode_t kind = kind_of(path);
+  const bool is_tree = !layout_.is_flat();
+  if (kind == S_IFREG && location_.directory_name.empty()) {
+    if (name != "INBOX") found[name] = {name, true, false, false, true, !is_tree};
+  } else if (kind == S_IFDIR && is_tree) {
+    const auto& within = location_.directory_name;
+    const bool is_mailbox = !within.empty() && kind_of(path + "/" + within) == S_IFREG;
+    if (name != "INBOX") found[name] = {name, is_mailbox, false, false, true, true};
+    static_cast<void>(find(below + file + "/", found));
   }
+}
+
+Result<void> MboxMailStore::find(const std::string& below, Found& found) const {
+  const auto names = sys::list_directory(location_.root + "/" + below);
+  if (!names && (names.error().code == Errc::NotFound || !below.empty())) return {};
+  if (!names) return fail(names.error());
+  for (const auto& file : *names) find_file(below, file, found);
   return {};
 }
 
-std::string MboxMailStore::subscriptions_path() const {
-  return (location_.control.empty() ? location_.root : location_.control) + "/.subscriptions";
+Result<MboxMailStore::Found> MboxMailStore::find_all() const {
+  Found found;
+  TRY(find("", found));
+  add_parents(found);
+  return found;
+}
+
+SubscriptionsFile MboxMailStore::subscriptions() const {
+  const auto& name = location_.subscriptions;
+  return {(location_.control.empty() ? location_.root : location_.control) + "/" +
+              (name.empty() ? ".subscriptions" : name),
+          layout_.separator(), location_.is_utf8};
 }
 
 Result<std::vector<MailboxName>> MboxMailStore::list() {
-  std::map<std::string, MailboxName> found;
-  TRY(find(location_.root, "", 0, found));
-  std::vector<MailboxName> names;
-  names.push_back({"INBOX", true, false, false, true});
-  for (auto& [name, entry] : found) names.push_back(std::move(entry));
-  auto subscribed = TRY(read_subscriptions(subscriptions_path(), '/'));
+  auto found = TRY(find_all());
+  auto names = in_order(std::move(found));
+  auto subscribed = TRY(read_subscriptions(subscriptions()));
   mark_subscribed(names, std::move(subscribed));
   return names;
 }
 
 Result<void> MboxMailStore::create(std::string_view name) {
+  const bool is_only_place =
+      name.ends_with('/') && !layout_.is_flat() && !location_.drops_empty_parents;
+  if (name.ends_with('/')) name.remove_suffix(1);
   const std::string checked = TRY(check_mailbox_name(name));
   if (checked == "INBOX") return fail(Errc::Exists, "Mailbox already exists");
-  const std::string path = TRY(path_of(checked));
-  TRY(make_private_directories(parent_directory(path)));
-  auto fd = sys::open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  const Place place = TRY(place_of(checked));
+  const bool is_there = sys::exists(place.path) || (is_only_place && sys::exists(place.folder));
+  if (is_there) return fail(Errc::Exists, "Mailbox already exists");
+  const std::string parent = is_only_place ? place.folder : parent_directory(place.path);
+  for (std::string above = parent_directory(place.folder); above.size() > location_.root.size();
+       above = parent_directory(above)) {
+    if (kind_of(above) != S_IFREG) continue;
+    return impossible("A mailbox above it cannot have others below it");
+  }
+  TRY(make_private_directories(parent));
+  if (is_only_place) return {};
+  auto fd = sys::open(place.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   if (!fd && fd.error().code == Errc::Exists) {
     return fail(Errc::Exists, "Mailbox already exists");
   }
   if (!fd) return fail(fd.error());
-  return sys::fsync_directory(parent_directory(path));
+  return sys::fsync_directory(parent);
+}
+
+// What NO-NOSELECT asks for.
+void MboxMailStore::tidy_parents(const std::string& folder) const {
+  if (!location_.drops_empty_parents || layout_.is_flat()) return;
+  for (std::string path = parent_directory(folder); path.size() > location_.root.size();
+       path = parent_directory(path)) {
+    if (!remove_directory(path)) return;
+  }
+}
+
+Result<void> MboxMailStore::remove_folder(const std::string& folder) {
+  if (layout_.is_flat() || kind_of(folder) != S_IFDIR) {
+    return fail(Errc::NotFound, "Mailbox does not exist");
+  }
+  return remove_directory(folder);
+}
+
+void MboxMailStore::remove_state(const std::string& name) const {
+  const std::string log_path = log_path_of(name);
+  std::vector<std::string> files{index_path_of(log_path)};
+  for (const char* suffix : {"", ".session", ".window", ".window-2"}) {
+    files.push_back(log_path + suffix);
+  }
+  for (const auto& file : files) {
+    if (file.empty()) continue;
+    if (auto gone = sys::unlink(file); !gone && gone.error().code != Errc::NotFound) {
+      log::warning(gone.error().log_text);
+    }
+  }
 }
 
 Result<void> MboxMailStore::remove(std::string_view name) {
   const std::string checked = TRY(check_mailbox_name(name));
-  if (checked == "INBOX") return fail(Errc::Denied, "INBOX cannot be deleted");
-  const std::string path = TRY(path_of(checked));
-  const auto status = sys::lstat(path);
-  if (!status || !S_ISREG(status->st_mode)) return fail(Errc::NotFound, "Mailbox does not exist");
-  const std::string log_path = log_path_of(checked);
-  let_validity_pass(log_path);
-  TRY(sys::unlink(path));
-  for (const char* suffix : {"", ".index", ".session", ".window", ".window-2"}) {
-    if (auto gone = sys::unlink(log_path + suffix); !gone && gone.error().code != Errc::NotFound) {
-      log::warning(gone.error().log_text);
-    }
+  if (checked == "INBOX") return impossible("INBOX cannot be deleted");
+  const Place place = TRY(place_of(checked));
+  if (kind_of(place.path) != S_IFREG) {
+    TRY(remove_folder(place.folder));
+  } else {
+    let_validity_pass(log_path_of(place.name));
+    TRY(sys::unlink(place.path));
+    remove_state(place.name);
+    open_.erase(place.path);
+    // Those below it stay, and so does the place they are in.
+    if (place.path != place.folder) static_cast<void>(remove_directory(place.folder));
   }
-  open_.erase(path);
-  remove_empty_parents(path, location_.root);
+  tidy_parents(place.folder);
   return {};
 }
 
-// States of a mailbox and of those below it.
-Result<void> MboxMailStore::rename_state(const std::string& from, const std::string& to) {
-  const auto files = sys::list_directory(control_);
-  if (!files) return {};
-  const std::string old_name = as_file_name(from);
-  const std::string new_name = as_file_name(to);
-  for (const auto& file : *files) {
-    if (!file.starts_with(old_name)) continue;
-    const std::string rest = file.substr(old_name.size());
-    if (!rest.starts_with(".state") && !rest.starts_with("%2F")) continue;
-    std::string target = control_ + "/";
-    target.append(new_name).append(rest);
-    TRY(sys::rename(control_ + "/" + file, target));
+Result<void> MboxMailStore::rename_state(const std::string& from, const std::string& to) const {
+  const std::string old_path = log_path_of(from);
+  const std::string new_path = log_path_of(to);
+  const auto move = [](const std::string& old_file, const std::string& new_file) -> Result<void> {
+    if (old_file.empty() || !sys::exists(old_file)) return {};
+    return sys::rename(old_file, new_file);
+  };
+  for (const char* suffix : {"", ".session", ".window", ".window-2"}) {
+    TRY(move(old_path + suffix, new_path + suffix));
   }
-  return sys::fsync_directory(control_);
+  return move(index_path_of(old_path), index_path_of(new_path));
+}
+
+Result<void> MboxMailStore::rename_files(const Place& from, const Place& to) {
+  if (!layout_.is_flat()) {
+    TRY(make_private_directories(parent_directory(to.folder)));
+    return sys::rename(from.folder, to.folder);
+  }
+  const auto names = TRY(sys::list_directory(location_.root));
+  std::vector<std::pair<std::string, std::string>> moves;
+  for (const auto& file : names) {
+    const std::string path = location_.root + "/" + file;
+    if (path != from.folder && !path.starts_with(from.folder + ".")) continue;
+    moves.emplace_back(path, to.folder + path.substr(from.folder.size()));
+    if (sys::exists(moves.back().second)) return fail(Errc::Exists, "Mailbox already exists");
+  }
+  for (const auto& [old_path, new_path] : moves) TRY(sys::rename(old_path, new_path));
+  return {};
 }
 
 Result<void> MboxMailStore::rename(std::string_view from, std::string_view to) {
+  if (to.ends_with('/')) to.remove_suffix(1);
   const std::string old_name = TRY(check_mailbox_name(from));
   const std::string new_name = TRY(check_mailbox_name(to));
-  const std::string old_path = TRY(path_of(old_name));
-  const std::string new_path = TRY(path_of(new_name));
-  if (new_name == "INBOX" || sys::exists(new_path)) {
-    return fail(Errc::Exists, "Mailbox already exists");
+  if (new_name == "INBOX") return fail(Errc::Exists, "Mailbox already exists");
+  if (old_name == "INBOX") return move_inbox(*this, new_name);
+  const Place old_place = TRY(place_of(old_name));
+  const Place new_place = TRY(place_of(new_name));
+  const auto found = TRY(find_all());
+  if (!found.contains(old_place.name)) return fail(Errc::NotFound, "Mailbox does not exist");
+  if (sys::exists(new_place.folder)) return fail(Errc::Exists, "Mailbox already exists");
+  if (is_at_or_below(new_place.name, old_place.name))
+    return impossible("Cannot rename into itself");
+  let_validity_pass(log_path_of(old_place.name));
+  TRY(rename_files(old_place, new_place));
+  TRY(sys::fsync_directory(parent_directory(new_place.folder)));
+  TRY(sys::fsync_directory(parent_directory(old_place.folder)));
+  for (const auto& [name, entry] : found) {
+    if (!entry.selectable || !is_at_or_below(name, old_place.name)) continue;
+    TRY(rename_state(name, new_place.name + name.substr(old_place.name.size())));
   }
-  if (new_name.starts_with(old_name + "/") && old_name != "INBOX") {
-    return fail(Errc::Denied, "Cannot rename into itself");
-  }
-  if (old_name == "INBOX") {
-    TRY(create(new_name));
-    const auto inbox = open("INBOX");
-    if (!inbox) return fail(inbox.error());
-    const auto target = open(new_name);
-    if (!target) return fail(target.error());
-    return move_messages(**inbox, **target);
-  }
-  if (!sys::exists(old_path)) return fail(Errc::NotFound, "Mailbox does not exist");
-  let_validity_pass(log_path_of(old_name));
-  TRY(make_private_directories(parent_directory(new_path)));
-  TRY(sys::rename(old_path, new_path));
-  TRY(sys::fsync_directory(parent_directory(new_path)));
-  TRY(rename_state(old_name, new_name));
+  if (sys::exists(control_)) TRY(sys::fsync_directory(control_));
   open_.clear();
-  remove_empty_parents(old_path, location_.root);
+  tidy_parents(old_place.folder);
   return {};
 }
 
 Result<void> MboxMailStore::subscribe(std::string_view name, bool on) {
   const std::string checked = TRY(check_mailbox_name(name));
-  return change_subscription(subscriptions_path(), '/', checked, on);
+  return change_subscription(subscriptions(), checked, on);
 }
 
 }  // namespace mail::store::mbox

@@ -61,6 +61,7 @@ Result<std::unique_ptr<Mailbox>> MemoryMailStore::open(std::string_view name) {
 
 Result<void> MemoryMailStore::create(std::string_view name) {
   TRY(world_->call());
+  if (name.ends_with('/')) name.remove_suffix(1);
   const std::string checked = TRY(check_mailbox_name(name));
   if (world_->boxes.contains(checked)) return fail(Errc::Exists, "Mailbox already exists");
   world_->boxes[checked] = make_box(*world_);
@@ -70,7 +71,7 @@ Result<void> MemoryMailStore::create(std::string_view name) {
 Result<void> MemoryMailStore::remove(std::string_view name) {
   TRY(world_->call());
   const std::string checked = TRY(check_mailbox_name(name));
-  if (checked == "INBOX") return fail(Errc::Denied, "INBOX cannot be deleted");
+  if (checked == "INBOX") return impossible("INBOX cannot be deleted");
   if (world_->boxes.erase(checked) == 0) return fail(Errc::NotFound, "Mailbox does not exist");
   return {};
 }
@@ -87,7 +88,7 @@ Result<void> MemoryMailStore::rename(std::string_view from, std::string_view to)
     return fail(Errc::NotFound, "Mailbox does not exist");
   }
   if (world_->boxes.contains(new_name)) return fail(Errc::Exists, "Mailbox already exists");
-  if (new_name.starts_with(old_name + "/")) return fail(Errc::Denied, "Cannot rename into itself");
+  if (new_name.starts_with(old_name + "/")) return impossible("Cannot rename into itself");
   auto boxes = world_->boxes;
   for (const auto& [name, box] : boxes) {
     if (name != old_name && (old_name == "INBOX" || !name.starts_with(old_name + "/"))) continue;
