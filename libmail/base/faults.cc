@@ -122,6 +122,11 @@ bool arm(std::string_view plan) {
 
 std::size_t calls_seen() { return state().total; }
 
+std::size_t calls_seen(std::string_view call) {
+  const auto found = state().counts.find(call);
+  return found == state().counts.end() ? 0 : found->second;
+}
+
 void kill_by_throwing(bool on) { state().throwing = on; }
 
 }  // namespace mail::faults

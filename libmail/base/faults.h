@@ -31,6 +31,7 @@ void after(const Decision& decision);  // performs After
 // Replaces the plan and restarts the counts; "" disarms. Returns false when it cannot be read.
 bool arm(std::string_view plan);
 std::size_t calls_seen();  // calls counted since arm()
+std::size_t calls_seen(std::string_view call);
 // Instead of SIGKILL, throw Killed: for tests that "die" inside their own process.
 struct Killed {};
 void kill_by_throwing(bool on);

@@ -216,6 +216,8 @@ TEST(Hierarchy, MailboxesBelowAnMboxThereAreNone) {
   store = both.open();
   expect_ok(store->create("A/"));
   expect_ok(store->create("A/b"));
+  EXPECT_EQ(shown(*store), "INBOX (A)+ A/b");
+  expect_ok(store->create("A"));
   EXPECT_EQ(shown(*store), "INBOX A+ A/b");
   expect_ok(store->remove("A"));
   EXPECT_EQ(shown(*store), "INBOX (A)+ A/b");

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
 #include "libmail/base/sys.h"
 #include "libmail/message/line_ends.h"
 #include "libmail/store/hash.h"
@@ -38,6 +40,10 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
     files.reserve(files.size() + names->size());
     for (const auto& name : *names) {
       if (name.starts_with('.')) continue;
+      if (std::ranges::any_of(name, ascii::is_control)) {  // dovecot-uidlist has lines
+        tell_left_out(name, "has control characters in its name");
+        continue;
+      }
       FileName parsed = parse_file_name(name);
       File file;
       file.arrival = arrival_of(parsed.base);
@@ -50,27 +56,76 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
       files.push_back(std::move(file));
     }
   }
-  // Of two files with one base name the one in cur/, and of two there the last.
+  // Of two files with one base name the one in cur/, and of two there the last; look() parts them.
   const auto order = [](const File& file) {
     return std::tie(file.arrival, file.base, file.old, file.file_name);
   };
   std::sort(files.begin(), files.end(),
             [&](const File& a, const File& b) { return order(b) < order(a); });
-  const auto is_same = [](const File& a, const File& b) { return a.base == b.base; };
+  namesakes_.clear();
+  const auto is_same = [&](const File& a, const File& b) {
+    if (a.base != b.base) return false;
+    namesakes_.emplace_back(place_of(a), place_of(b));
+    return true;
+  };
   files.erase(std::unique(files.begin(), files.end(), is_same), files.end());
   std::reverse(files.begin(), files.end());
   for (File& file : files) file.name = file.base;
   return files;
 }
 
-// Size on the wire and date of a message seen for the first time.
-Result<void> MaildirMailbox::measure(File& file) {
-  const auto fd = sys::open(path_ + '/' + place_of(file), O_RDONLY | O_NOFOLLOW);
-  if (!fd && fd.error().code == Errc::NotFound) return {};
+// Two files of one base name, as cp from another Maildir leaves them, are two messages: the second
+// gets a name of its own, as with Dovecot. Two names of one file, or a file seen at its old and its
+// new place, are one message.
+Result<bool> MaildirMailbox::part_namesakes() {
+  bool any = false;
+  for (const auto& [kept, other] : namesakes_) {
+    const auto first = sys::lstat(path_ + '/' + kept);
+    const auto second = sys::lstat(path_ + '/' + other);
+    if (!first || !second || !S_ISREG(first->st_mode) || !S_ISREG(second->st_mode)) continue;
+    if (first->st_ino == second->st_ino && first->st_dev == second->st_dev) continue;
+    const auto flags = other.find(':');
+    const std::string to = other.substr(0, other.find('/') + 1) + new_stem() +
+                           (flags == std::string::npos ? std::string{} : other.substr(flags));
+    TRY(sys::rename(path_ + '/' + other, path_ + '/' + to));
+    log::warning("maildir " + log::escape(path_) + ": two messages were called " +
+                 log::escape(kept) + ", the one in " + log::escape(other) + " is now " +
+                 log::escape(to));
+    any = true;
+  }
+  namesakes_.clear();
+  return any;
+}
+
+// Once for each.
+void MaildirMailbox::tell_left_out(const std::string& name, std::string_view why) {
+  constexpr std::size_t kMaxTold = 1000;
+  if (told_.size() >= kMaxTold || !told_.insert(name).second) return;
+  log::warning("maildir " + log::escape(path_) + ": " + log::escape(name) + " is left out: it " +
+               std::string(why));
+}
+
+// Size on the wire and date of a message seen for the first time. False: it is none, or none that
+// can be read; it gets its UID when it can. Renamed meanwhile: at the next look.
+Result<bool> MaildirMailbox::measure(File& file) {
+  const auto fd = sys::open(path_ + '/' + place_of(file), kOpenMessage);
+  if (!fd && fd.error().code == Errc::NotFound) return false;
+  const bool may_be_none = fd || fd.error().code == Errc::Denied || fd.error().code == Errc::Loop ||
+                           fd.error().code == Errc::Io;
+  if (!may_be_none) return fail(fd.error());
+  const auto status = fd ? sys::fstat(*fd) : sys::lstat(path_ + '/' + place_of(file));
+  if (!status) return fail(status.error());
+  if (!S_ISREG(status->st_mode)) {
+    tell_left_out(file.file_name, "is not a regular file");
+    return false;
+  }
+  if (!fd && fd.error().code == Errc::Denied) {
+    tell_left_out(file.file_name, "may not be read");
+    return false;
+  }
   if (!fd) return fail(fd.error());
-  const auto status = TRY(sys::fstat(*fd));
-  file.date = WallTime{std::chrono::seconds(status.st_mtim.tv_sec)};
-  if (file.size != 0) return {};
+  file.date = WallTime{std::chrono::seconds(status->st_mtim.tv_sec)};
+  if (file.size != 0) return true;
   message::LineCounter counter;
   std::string chunk(kChunk, '\0');
   for (std::uint64_t at = 0;;) {
@@ -80,7 +135,7 @@ Result<void> MaildirMailbox::measure(File& file) {
     at += got;
   }
   file.size = counter.crlf_octets();
-  return {};
+  return true;
 }
 
 MaildirMailbox::Stamp MaildirMailbox::stamp_of(const struct ::stat& status) {
@@ -138,6 +193,7 @@ Result<void> MaildirMailbox::look() {
   Look now = TRY(compare_directories())
   .first;
   auto files = TRY(list());
+  if (TRY(part_namesakes())) files = TRY(list());
   TRY(log_.load_names());
   auto difference = compare_names(files);
   if (difference.is_missed) {
@@ -231,9 +287,16 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   choose_identity(ops, {uids.uid_validity});
   TRY(log_.write(ops, false));
   const bool is_theirs = uids.uid_validity == state().uid_validity.value;
+  std::vector<File> messages;
+  messages.reserve(files.size());
+  for (File& file : files) {
+    const bool is_known = known.contains(hash_of(file.base));
+    if (!is_known && !TRY(measure(file))) continue;
+    messages.push_back(std::move(file));
+  }
+  files = std::move(messages);
   for (File& file : files) {
     if (known.contains(hash_of(file.base))) continue;
-    TRY(measure(file));
     const auto wished = wished_.find(file.base);
     if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
     const auto hint = uids.uids.find(file.base);

@@ -276,7 +276,7 @@ Result<FileDescriptor> MaildirMailbox::open_file(Uid uid, std::string& base) {
   for (int attempt = 0; attempt < 3; ++attempt) {
     base = TRY(log_.word_of(uid));
     const std::string place = place_of(*state().messages.find(uid), base);
-    auto fd = sys::open(path_ + '/' + place, O_RDONLY | O_NOFOLLOW);
+    auto fd = sys::open(path_ + '/' + place, kOpenMessage);
     if (fd || fd.error().code != Errc::NotFound) return fd;
     has_looked_ = false;  // another program has renamed it
     TRY(refresh());
@@ -290,6 +290,10 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
   auto fd = TRY(open_file(uid, base));
   const std::uint64_t wire_size = state().messages.find(uid)->size;
   const auto status = TRY(sys::fstat(fd));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Errc::Corrupt, "Message cannot be read",
+                log::escape(base) + " is no file any more");
+  }
   auto stored =
       std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, may_be_lost(base, status)},
                                    static_cast<std::uint64_t>(status.st_size));

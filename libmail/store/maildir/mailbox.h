@@ -1,6 +1,7 @@
 // One Maildir as a Mailbox (docs/maildir.md), in company with Dovecot, procmail, mutt and rsync.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <map>
@@ -33,6 +34,9 @@ struct MaildirPlaces {
     return (control.empty() ? path : control) + "/tubepost.state";
   }
 };
+
+// Neither follows a link nor waits for a FIFO's writer.
+inline constexpr int kOpenMessage = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 class MaildirMailbox final : public LoggedMailbox {
  public:
@@ -130,7 +134,9 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<void> read_keywords();
   Result<void> learn_keywords(const std::set<std::string>& words);
   Result<FileDescriptor> open_file(Uid uid, std::string& base);
-  Result<void> measure(File& file);
+  Result<bool> measure(File& file);
+  Result<bool> part_namesakes();
+  void tell_left_out(const std::string& name, std::string_view why);
   [[nodiscard]] bool has_pending() const;
   // Below the Maildir: "cur/..." or "new/...".
   [[nodiscard]] static std::string place_of(const File& file);
@@ -147,6 +153,8 @@ class MaildirMailbox final : public LoggedMailbox {
   bool is_own_change_ = false;  // what has changed since the listing was our doing
   Look look_;
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
+  std::vector<std::pair<std::string, std::string>> namesakes_;  // of the last list(): kept, other
+  std::set<std::string> told_;                                  // what was left out
   Keywords keywords_;
   std::unordered_map<std::string, Flags> wished_;  // by key, for the next look
   Watch watch_;
