@@ -614,8 +614,6 @@ class Turns:
                 for line, literals in untagged:
                     match = re.match(rb'\* \w+ \(([^)]*)\) "(.)" (.*)$', line)
                     name = literals[0] if literals else match.group(3).strip(b'"')
-                    if name.startswith(b".tubepost"):
-                        continue  # the directory of our state logs, which Dovecot takes for a folder with mailboxes
                     names.add((name.decode(), match.group(2).decode(), b"noselect" in match.group(1).lower()
                                if command == "LIST" else False))
                 found[server.name, command] = names

@@ -262,7 +262,7 @@ INSTANTIATE_TEST_SUITE_P(BesideDovecot, StoreFaults,
                          testing::Values(Param{"mbox", []() -> std::unique_ptr<Fixture> {
                                                  auto fixture = std::make_unique<MboxFixture>();
                                                  std::filesystem::create_directories(
-                                                     fixture->home() + "/mail/.imap");
+                                                     fixture->home() + "/mail/.imap/INBOX");
                                                  return fixture;
                                                }}));
 

@@ -13,7 +13,9 @@ const std::string kFrom = "From ann@example.org  Sat Aug 15 19:02:06 2017\n";
 class ToldUids : public testing::Test {
  protected:
   // Where Dovecot has its indexes.
-  void SetUp() override { std::filesystem::create_directories(fixture_.home() + "/mail/.imap"); }
+  void SetUp() override {
+    std::filesystem::create_directories(fixture_.home() + "/mail/.imap/INBOX");
+  }
   std::unique_ptr<Mailbox> open() {
     stores_.push_back(fixture_.open());
     return expect_ok(stores_.back()->open("INBOX"));
@@ -58,12 +60,16 @@ TEST_F(ToldUids, AreWrittenAtTheEndOfASession) {
 }
 
 TEST_F(ToldUids, NothingIsWrittenWhereNoDovecotIs) {
-  std::filesystem::remove(fixture_.home() + "/mail/.imap");
+  std::filesystem::remove_all(fixture_.home() + "/mail/.imap");
   put(kFrom + "A: 1\n\none\n\n");
   const auto box = open();
   EXPECT_EQ(uids(*box), Uids{1});
   expect_ok(box->fold());
   EXPECT_EQ(file(), kFrom + "A: 1\n\none\n\n");
+  // Our own state logs lie there too.
+  add(*box, "B: 2\n\ntwo\n");
+  EXPECT_TRUE(std::filesystem::exists(fixture_.home() + "/mail/.imap/.tubepost"));
+  EXPECT_THAT(file(), testing::Not(HasSubstr("X-UID")));
 }
 
 TEST_F(ToldUids, FlagsAndUidsOfAnAppendStandThereAtOnce) {

@@ -29,6 +29,8 @@
 namespace mail::store::mbox {
 
 // Where a Dovecot that uses the same mbox has its indexes.
+inline constexpr std::string_view kOwnDirectory = ".tubepost";  // in Dovecot's, of state logs
+
 struct DovecotIndex {
   std::string directory;      // of all mailboxes; empty: none
   std::string log;            // of this one: dovecot.index.log

@@ -112,10 +112,13 @@ bool MboxMailbox::may_have_changed_within() const {
          (dovecot_.is_in_memory || dovecot_stamp() != look_.dovecot_stamp);
 }
 
-// Where no Dovecot is, nobody asks for UIDs: a large mbox is not rewritten for nothing.
+// Where no Dovecot is, nobody asks for UIDs: a large mbox is not rewritten for nothing. Its index
+// directory may hold our own alone (docs/mail-location.md).
 bool MboxMailbox::is_shared_with_dovecot() const {
-  return look_.base_validity != 0 ||
-         (!dovecot_.directory.empty() && sys::exists(dovecot_.directory));
+  if (look_.base_validity != 0) return true;
+  if (dovecot_.directory.empty()) return false;
+  const auto names = sys::list_directory(dovecot_.directory);
+  return names && *names != std::vector<std::string>{std::string(kOwnDirectory)};
 }
 
 bool MboxMailbox::are_uids_told() const {
