@@ -209,6 +209,35 @@ TEST_F(ForeignMbox, AlteredInPlaceAndGrown) {
   }
 }
 
+// Nor is another message expunged in its place, or a flag written into the middle of it.
+TEST_F(ForeignMbox, AlteredInPlaceAndGrownBeforeAFold) {
+  put({text(1), text(2), text(3)});
+  EXPECT_EQ(all(*box_).size(), 3U);
+  ::usleep(120'000);
+  EXPECT_EQ(all(*box_).size(), 3U);
+  // The second's header section ends earlier now.
+  const std::string second = "Subject:\n\n2body of two\n";
+  ASSERT_EQ(second.size(), text(2).size() + 1);
+  std::string octets = slurp(fixture_.inbox()) + file_of({text(4)});
+  const std::string altered = second.substr(0, second.size() - 2) + "\n";
+  octets.replace(octets.find(text(2)), text(2).size(), altered);
+  const int fd = ::open(fixture_.inbox().c_str(), O_WRONLY);
+  ASSERT_EQ(::pwrite(fd, octets.data(), octets.size(), 0), static_cast<ssize_t>(octets.size()));
+  ::close(fd);
+  Flags seen;
+  seen.set(Flag::Seen);
+  expect_ok(box_->change(set_flags(Uid{2}, seen)));
+  expect_ok(box_->change(expunge({Uid{1}})));
+  expect_ok(box_->fold());
+  const auto found = sorted(bodies(*box_));
+  EXPECT_EQ(found.size(), 3U);
+  EXPECT_TRUE(std::ranges::count(found, altered) == 1 ||
+              std::ranges::count(found, "Subject:\nStatus: R\n\n" + altered.substr(10)) == 1)
+      << testing::PrintToString(found);
+  EXPECT_EQ(std::ranges::count(found, text(3)), 1);
+  EXPECT_EQ(std::ranges::count(found, text(4)), 1);
+}
+
 TEST_F(ForeignMbox, HundredsAtRandom) {
   std::mt19937 random(7);
   std::vector<std::string> messages;

@@ -142,10 +142,12 @@ void MboxMailbox::forget_look() {
   has_looked_ = false;
   look_ = {};
   places_.clear();
+  read_again_.clear();
 }
 
 void MboxMailbox::remember(const struct ::stat& status,
                            std::chrono::system_clock::time_point when) {
+  read_again_.clear();
   look_.device = status.st_dev;
   look_.inode = status.st_ino;
   look_.octets = static_cast<std::uint64_t>(status.st_size);
@@ -357,6 +359,26 @@ Result<std::optional<Place>> MboxMailbox::find_place(Uid uid) {
   return std::optional<Place>{};
 }
 
+// Whether the message that was found at `place` still lies there. Where only the end of the file was
+// read since it changed, all of it is read again, once: another program may have altered it to the
+// octet as long as before.
+Result<bool> MboxMailbox::is_still_there(const Place& place) {
+  if (look_.is_tail_only == 0) {
+    const std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));
+    return hash_of(line) == place.from_hash;
+  }
+  if (read_again_.contains(place.uid)) return true;
+  const Entry* entry = state().messages.find(place.uid);
+  if (entry == nullptr) entry = state().doomed.find(place.uid);
+  const Scan now = TRY(scan(fd_, place.from, place.next(), {}));
+  if (entry == nullptr || now.messages.size() != 1) return false;
+  const Found& found = now.messages.front();
+  const bool is_same = found.fingerprint == entry->key_value && found.from == place.from &&
+                       found.header_end == place.header_end && found.end == place.end;
+  if (is_same) read_again_.insert(place.uid);
+  return is_same;
+}
+
 Result<Place> MboxMailbox::locate(Uid uid) {
   if (const auto place = TRY(find_place(uid)); place && has_looked_) {
     const auto status = TRY(sys::fstat(fd_));
@@ -364,8 +386,7 @@ Result<Place> MboxMailbox::locate(Uid uid) {
     if (is_exclusive_ || is_as_looked_at(status)) {
       const bool is_sure = look_.is_settled != 0 && look_.is_tail_only == 0;
       if (is_sure || is_exclusive_) return *place;
-      const std::string line = TRY(sys::pread_all(fd_, place->from, place->line_octets));
-      if (hash_of(line) == place->from_hash) return *place;
+      if (TRY(is_still_there(*place))) return *place;
     }
   }
   if (!is_exclusive_) {

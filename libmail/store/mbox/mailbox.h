@@ -97,6 +97,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
   Result<Place> locate(Uid uid);  // under the file's lock
   Result<std::optional<Place>> find_place(Uid uid);
+  Result<bool> is_still_there(const Place& place);
 
   // append.cc
   enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };
@@ -124,6 +125,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   // fold.cc
   [[nodiscard]] bool has_pending() const;
   Result<std::vector<Place>> places_to_fold(bool tells_uids);
+  Result<void> look_where_to_fold(bool tells_uids);
   Result<void> write_pending(std::span<const Flags> coming = {});
   Result<std::vector<Splice>> pending_splices(bool tells_uids, std::span<const Flags> coming,
                                               Ops& finished);
@@ -163,7 +165,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
     std::int64_t mtime = 0, mtime_nanoseconds = 0, ctime = 0, ctime_nanoseconds = 0;
     std::uint64_t is_settled = 0;  // a later change is sure to show in the file's times
     // Only what stands at its end was read since the file changed; the rest is taken to be as it
-    // was, and each message's From_ line looked at before it is read.
+    // was, and each message read again before it is shown or altered (is_still_there()).
     std::uint64_t is_tail_only = 0;
     std::uint64_t uid_validity = 0;
     // The message that stands last.
@@ -176,6 +178,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   bool has_looked_ = false;
   Look look_;
   Places places_;
+  std::set<Uid> read_again_;  // since the last look
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
   std::set<std::string> left_;                       // intents that only their retry can resolve
   Watch watch_;
