@@ -209,6 +209,7 @@ Result<void> MaildirMailbox::apply_pending() {
   }
   TRY(learn_keywords(words));
   Ops ops;
+  std::set<std::string> changed;  // directories
   const auto places = other_places_;
   for (const auto& [uid, from] : places) {
     if (!state().messages.contains(uid)) continue;
@@ -227,7 +228,9 @@ Result<void> MaildirMailbox::apply_pending() {
         continue;  // another program has moved it: at the next look
       }
       if (!renamed) return renamed;
+      changed.insert(from.substr(0, from.find('/')));
     }
+    changed.insert(to.substr(0, to.find('/')));  // renamed by a process that was killed, perhaps
     ops.stored(uid, entry->modseq, entry->flags, !stays_new);
     Entry stored = *entry;
     stored.old = stays_new ? 0 : 1;
@@ -239,18 +242,20 @@ Result<void> MaildirMailbox::apply_pending() {
   }
   for (const Entry& entry : state().doomed) {
     const std::string base = TRY(state().word_of(entry.key()));
-    auto gone = sys::unlink(path_ + '/' + place_of(entry, base));
+    const std::string place = place_of(entry, base);
+    auto gone = sys::unlink(path_ + '/' + place);
     if (!gone && gone.error().code == Errc::NotFound) {
       has_looked_ = false;
       continue;
     }
     if (!gone) return gone;
+    changed.insert(place.substr(0, place.find('/')));
     other_places_.erase(entry.uid);
     ops.gone(entry.uid, entry.modseq);
   }
-  TRY(sys::fsync_directory(path_ + "/cur"));
-  TRY(sys::fsync_directory(path_ + "/new"));
-  return log_.write(ops, false);
+  // Before the log forgets what was to be done: after a power failure the old names may be back.
+  for (const auto& directory : changed) TRY(sys::fsync_directory(path_ + '/' + directory));
+  return ops.empty() ? Result<void>{} : log_.write(ops, false);
 }
 
 Result<void> MaildirMailbox::fold() {
