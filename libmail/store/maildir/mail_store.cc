@@ -21,6 +21,10 @@ bool is_directory(const std::string& path) {
   return status && S_ISDIR(status->st_mode);
 }
 
+std::string in_directory(std::string directory, const std::string& name) {
+  return directory.append("/").append(name);
+}
+
 // Out of sight in one step, then away.
 Result<void> remove_tree(const std::string& path, const std::string& aside_in) {
   const std::string aside =
@@ -209,8 +213,9 @@ Result<void> MaildirMailStore::remove_mailbox(const Place& place) {
     for (const auto& name : *names) {
       if (!is_own_file(name)) continue;
       std::error_code error;
-      std::filesystem::remove_all(path + "/" + name, error);
-      if (error) return fail(sys::error_from_errno(error.value(), "remove", path + "/" + name));
+      std::filesystem::remove_all(in_directory(path, name), error);
+      if (error)
+        return fail(sys::error_from_errno(error.value(), "remove", in_directory(path, name)));
     }
   }
   if (path != place.folder) ::rmdir(path.c_str());
@@ -271,9 +276,11 @@ Result<void> MaildirMailStore::rename_files(const Place& from, const Place& to,
   roots.insert(roots.begin(), location_.root);
   for (const auto& [old_key, new_key] : moves) {
     for (const auto& root : roots) {
-      if (!sys::exists(root + "/" + old_key)) continue;
-      TRY(make_private_directories(parent_directory(root + "/" + new_key)));
-      TRY(sys::rename(root + "/" + old_key, root + "/" + new_key));
+      const std::string from_path = in_directory(root, old_key);
+      const std::string to_path = in_directory(root, new_key);
+      if (!sys::exists(from_path)) continue;
+      TRY(make_private_directories(parent_directory(to_path)));
+      TRY(sys::rename(from_path, to_path));
     }
   }
   return {};

@@ -62,8 +62,8 @@ void take_over_log(const std::string& directory, const std::string& log_path) {
 // moves it, in one step. Where that cannot be done it stays.
 std::string own_directory(const std::string& root) {
   const std::string imap = root + "/.imap";
-  const std::string directory = imap + "/" + std::string(kOwnDirectory);
-  const std::string former = root + "/" + std::string(kOwnDirectory);
+  std::string directory = imap + "/" + std::string(kOwnDirectory);
+  std::string former = root + "/" + std::string(kOwnDirectory);
   if (sys::exists(directory) || !sys::exists(former)) return directory;
   auto moved = make_private_directories(imap);
   if (moved) moved = sys::rename(former, directory);
