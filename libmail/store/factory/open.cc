@@ -28,7 +28,7 @@ Result<Location> location_of(const Settings& settings, const auth::Identity& ide
 std::string spool_state(const Settings& settings, const auth::Identity& identity,
                         const Location& location) {
   if (!location.control.empty() || location.inbox.starts_with(location.root + "/")) return {};
-  const std::string path = settings.state_directory + "/state/" + std::to_string(identity.uid);
+  std::string path = settings.state_directory + "/state/" + std::to_string(identity.uid);
   const auto status = sys::lstat(path);
   if (!status || !S_ISDIR(status->st_mode) || status->st_uid != identity.uid) return {};
   return path;
