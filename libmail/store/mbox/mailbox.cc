@@ -359,9 +359,9 @@ Result<std::optional<Place>> MboxMailbox::find_place(Uid uid) {
   return std::optional<Place>{};
 }
 
-// Whether the message that was found at `place` still lies there. Where only the end of the file was
-// read since it changed, all of it is read again, once: another program may have altered it to the
-// octet as long as before.
+// Whether the message that was found at `place` still lies there. Where only the end of the file
+// was read since it changed, all of it is read again, once: another program may have altered it to
+// the octet as long as before.
 Result<bool> MboxMailbox::is_still_there(const Place& place) {
   if (look_.is_tail_only == 0) {
     const std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));

@@ -178,7 +178,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   bool has_looked_ = false;
   Look look_;
   Places places_;
-  std::set<Uid> read_again_;  // since the last look
+  std::set<Uid> read_again_;                         // since the last look
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
   std::set<std::string> left_;                       // intents that only their retry can resolve
   Watch watch_;
