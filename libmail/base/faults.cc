@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "libmail/base/ascii.h"
@@ -28,6 +29,7 @@ struct State {
   std::map<std::string, std::size_t, std::less<>> counts;
   std::size_t total = 0;
   bool throwing = false;
+  std::function<void()> observer;
 };
 
 bool parse(std::string_view plan, State& state);
@@ -84,6 +86,7 @@ bool parse(std::string_view plan, State& state) {
 
 Decision point(std::string_view call) {
   State& now = state();
+  if (now.observer) now.observer();
   if (now.entries.empty()) {
     ++now.total;
     return {};
@@ -128,6 +131,8 @@ std::size_t calls_seen(std::string_view call) {
 }
 
 void kill_by_throwing(bool on) { state().throwing = on; }
+
+void observe(std::function<void()> observer) { state().observer = std::move(observer); }
 
 }  // namespace mail::faults
 

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace mail::faults {
@@ -35,6 +36,8 @@ std::size_t calls_seen(std::string_view call);
 // Instead of SIGKILL, throw Killed: for tests that "die" inside their own process.
 struct Killed {};
 void kill_by_throwing(bool on);
+// Called before each call: for tests that watch what is written. Empty: nobody.
+void observe(std::function<void()> observer);
 #else
 inline Decision point(std::string_view) { return {}; }
 inline void after(const Decision&) {}

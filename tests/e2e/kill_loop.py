@@ -158,7 +158,7 @@ class Books:
 
     def history(self, message):
         with self.lock:
-            return [line for line in self.done if message.id in line][-20:]
+            return [line for line in self.done if message.id in line or "refused" in line][-20:]
 
 
 def shown(world):
@@ -512,6 +512,7 @@ class Loop:
                 break
             except Refused as refusal:
                 self.books.note("refused", refusal)
+                time.sleep(0.01)
         else:
             return b""  # another's, and gone meanwhile
         lines = []

@@ -2,8 +2,6 @@
 // loss, with and without another program's append before the next opener comes; afterwards every
 // message is there exactly once, changed already or not yet.
 #include <fcntl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -18,34 +16,22 @@
 #include "libmail/store/mbox/window.h"
 #include "tests/store/disk_fixture.h"
 #include "tests/store/spoilt_call.h"
-
-namespace mail::store {
-namespace {
-// What is durable of each file, by path: as it was at its last sync. Null: not looked at.
-std::map<std::string, std::string>* durable_files = nullptr;
-
-int sync_and_note(int fd, long number) {
-  const long result = ::syscall(number, fd);
-  if (result == 0 && durable_files != nullptr) {
-    std::string path(4096, '\0');
-    const auto link = "/proc/self/fd/" + std::to_string(fd);
-    const auto length = ::readlink(link.c_str(), path.data(), path.size());
-    path.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
-    if (std::filesystem::is_regular_file(path)) (*durable_files)[path] = slurp(path);
-  }
-  return static_cast<int>(result);
-}
-}  // namespace
-}  // namespace mail::store
-
-// In place of the C library's, for this program.
-extern "C" int fdatasync(int fd) { return mail::store::sync_and_note(fd, SYS_fdatasync); }
-extern "C" int fsync(int fd) { return mail::store::sync_and_note(fd, SYS_fsync); }
+#include "tests/store/sync_observer.h"
 
 #ifdef TUBEPOST_FAULTS
 
 namespace mail::store {
 namespace {
+
+// What is durable of each file, by path: as it was at its last sync. Null: not looked at.
+std::map<std::string, std::string>* durable_files = nullptr;
+
+void note_sync(int fd) {
+  if (durable_files == nullptr) return;
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), error);
+  if (std::filesystem::is_regular_file(path)) (*durable_files)[path] = slurp(path);
+}
 
 using mbox::Pass;
 using mbox::Rewriter;
@@ -205,11 +191,15 @@ class Scene {
 
 class Windows : public testing::Test {
  protected:
-  void SetUp() override { faults::kill_by_throwing(true); }
+  void SetUp() override {
+    faults::kill_by_throwing(true);
+    sync_observer = note_sync;
+  }
   void TearDown() override {
     faults::arm("");
     faults::kill_by_throwing(false);
     durable_files = nullptr;
+    sync_observer = nullptr;
   }
 };
 
