@@ -27,7 +27,7 @@ class DiskRecord {
 
   void start();  // what is there now is durable; from here on calls are watched
   void stop();
-  [[nodiscard]] std::size_t size() const { return events_.size(); }
+  std::size_t size();  // events until now
 
   // Makes the directory what it may be when power is lost before event `end`. Inodes are those that
   // the files had.

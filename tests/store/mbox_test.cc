@@ -305,6 +305,50 @@ TEST_F(Mbox, OpensAMessageThoughTheLogWasWrittenAnew) {
   EXPECT_EQ(body(*box, uids[1], View::Wire), to_wire(kMessage));
 }
 
+// Another session folds flags: what shrinks and what grows cancel out, and the end grows. Seen from
+// the end, nothing seems to have moved.
+TEST_F(Mbox, AFoldThatMovesTheMiddleOnlyIsNoticed) {
+  for (const bool expunges : {true, false}) {
+    MboxFixture fixture;
+    const auto store = fixture.open();
+    const auto box = expect_ok(store->open("INBOX"));
+    Flags one;
+    one.set_keyword("k1");
+    Flags two;
+    two.set_keyword("k2");
+    std::vector<Uid> uids;
+    std::vector<std::string> texts;
+    for (int n = 0; n < 6; ++n) {
+      AppendOptions options;
+      if (n == 1) options.flags = one;
+      texts.push_back("N: " + std::to_string(n) + "\n\nthe text\n");
+      uids.push_back(add(*box, texts.back(), options));
+    }
+    expect_ok(box->fold());
+    const auto other_store = fixture.open();
+    const auto other = expect_ok(other_store->open("INBOX"));
+    all(*other);
+    expect_ok(box->change(set_flags(uids[1], {})));
+    expect_ok(box->change(set_flags(uids[4], two)));
+    expect_ok(box->change(set_flags(uids[5], one)));
+    expect_ok(box->fold());
+    if (expunges) {
+      expect_ok(other->change(expunge({uids[3]})));
+      texts.erase(texts.begin() + 3);
+      uids.erase(uids.begin() + 3);
+    }
+    for (std::size_t n = 0; n < uids.size(); ++n) {
+      EXPECT_EQ(body(*other, uids[n], View::Wire), to_wire(texts[n])) << n;
+    }
+    const auto third = fixture.open();
+    const auto fresh = expect_ok(third->open("INBOX"));
+    ASSERT_EQ(all(*fresh).size(), uids.size());
+    for (std::size_t n = 0; n < uids.size(); ++n) {
+      EXPECT_EQ(body(*fresh, uids[n], View::Wire), to_wire(texts[n])) << n;
+    }
+  }
+}
+
 TEST_F(Mbox, CopiesWithinItself) {
   const auto box = open();
   std::string big = "A: 1\n\n";

@@ -151,7 +151,7 @@ Result<std::vector<Splice>> MboxMailbox::pending_splices(bool tells_uids,
 
 // What is to be altered has to lie where it did.
 Result<void> MboxMailbox::look_where_to_fold(bool tells_uids) {
-  if (look_.is_tail_only == 0) return {};
+  if (look_.is_settled != 0 && look_.is_tail_only == 0) return {};
   for (const Place& place : TRY(places_to_fold(tells_uids))) {
     if (TRY(is_still_there(place))) continue;
     forget_look();
@@ -171,10 +171,10 @@ Result<void> MboxMailbox::write_pending(std::span<const Flags> coming) {
     forget_look();
     TRY(look());
   }
+  TRY(look_where_to_fold(is_shared_with_dovecot()));
   if (!has_pending() && coming.empty()) return {};
   const bool tells_uids =
       is_shared_with_dovecot() && (places_.size() > 0 || look_.base_validity != 0);
-  TRY(look_where_to_fold(tells_uids));
   Ops finished;
   const auto splices = TRY(pending_splices(tells_uids, coming, finished));
   if (splices.empty()) {

@@ -359,15 +359,22 @@ Result<std::optional<Place>> MboxMailbox::find_place(Uid uid) {
   return std::optional<Place>{};
 }
 
-// Whether the message that was found at `place` still lies there. Where only the end of the file
-// was read since it changed, all of it is read again, once: another program may have altered it to
-// the octet as long as before.
+// Whether it lies where it is taken to lie: its From_ line, and behind it the next one or the end.
+// Who changes flags in the middle may leave the last message where it was, and the length too.
+Result<bool> MboxMailbox::lies_at(const Place& place) {
+  constexpr std::string_view kFrom = "From ";
+  const std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));
+  if (hash_of(line) != place.from_hash) return false;
+  const std::string behind = TRY(sys::pread_all(fd_, place.next(), kFrom.size()));
+  return behind == kFrom || (behind.empty() && place.next() >= TRY(size_now()));
+}
+
+// Whether it is still the message that was found there. Where only the end of the file was read
+// since it changed, all of it is read again, once: another program may have altered it to the octet
+// as long as before.
 Result<bool> MboxMailbox::is_still_there(const Place& place) {
-  if (look_.is_tail_only == 0) {
-    const std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));
-    return hash_of(line) == place.from_hash;
-  }
-  if (read_again_.contains(place.uid)) return true;
+  if (!TRY(lies_at(place))) return false;
+  if (look_.is_tail_only == 0 || read_again_.contains(place.uid)) return true;
   const Entry* entry = state().messages.find(place.uid);
   if (entry == nullptr) entry = state().doomed.find(place.uid);
   const Scan now = TRY(scan(fd_, place.from, place.next(), {}));
@@ -385,11 +392,10 @@ Result<Place> MboxMailbox::locate(Uid uid) {
     // While we hold it exclusively it changes only by our own append, which moves nothing.
     if (is_exclusive_ || is_as_looked_at(status)) {
       const bool is_sure = look_.is_settled != 0 && look_.is_tail_only == 0;
-      if (is_sure || is_exclusive_) return *place;
-      if (TRY(is_still_there(*place))) return *place;
+      if (is_sure || TRY(is_still_there(*place))) return *place;
     }
   }
-  if (!is_exclusive_) {
+  if (!is_exclusive_ || session_hold_) {
     TRY(catch_up());
     forget_look();  // all of it
     TRY(look());

@@ -97,6 +97,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
   Result<Place> locate(Uid uid);  // under the file's lock
   Result<std::optional<Place>> find_place(Uid uid);
+  Result<bool> lies_at(const Place& place);
   Result<bool> is_still_there(const Place& place);
 
   // append.cc
