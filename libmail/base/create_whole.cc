@@ -1,6 +1,7 @@
 #include "libmail/base/create_whole.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include <optional>
 
@@ -30,6 +31,16 @@ Result<void> create_whole(const std::string& path, std::string_view octets, mode
   auto written = write_all(file, octets);
   if (!written) static_cast<void>(unlink(path));
   return written;
+}
+
+Result<bool> unlink_if_same(const FileDescriptor& file, const std::string& path) {
+  // Who holds it alone may look and remove in one step.
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  const auto ours = TRY(fstat(file));
+  const auto named = lstat(path);
+  if (!named || named->st_ino != ours.st_ino || named->st_dev != ours.st_dev) return false;
+  TRY(unlink(path));
+  return true;
 }
 
 }  // namespace mail::sys

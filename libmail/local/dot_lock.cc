@@ -16,11 +16,9 @@
 namespace mail::local {
 namespace {
 
-bool is_stale(const std::string& path, std::chrono::seconds stale) {
-  const auto fd = sys::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!fd) return false;
-  const auto status = sys::fstat(*fd);
-  const auto text = sys::pread_all(*fd, 0, 32);
+bool is_stale(const FileDescriptor& fd, std::chrono::seconds stale) {
+  const auto status = sys::fstat(fd);
+  const auto text = sys::pread_all(fd, 0, 32);
   if (!status || !text) return false;
   if (std::time(nullptr) - status->st_mtime > stale.count()) return true;
   // "0" is procmail's word for nothing; a process of another machine is judged by age alone.
@@ -42,10 +40,11 @@ Result<void> DotLockFile::take(const std::string& mailbox, std::chrono::millisec
       return {};
     }
     if (made.error().code != Errc::Exists) return fail(made.error());
-    if (is_stale(path, stale)) {
-      log::warning("taking away the stale lock " + log::escape(path));
-      static_cast<void>(sys::unlink(path));
-      continue;
+    const auto found = sys::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (found && is_stale(*found, stale)) {
+      const auto gone = sys::unlink_if_same(*found, path);
+      if (gone && *gone) log::warning("took away the stale lock " + log::escape(path));
+      if (gone) continue;
     }
     if (std::chrono::steady_clock::now() >= deadline) {
       return fail(Errc::InUse, "Mailbox is in use", log::escape(path) + " is held by another");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #include "libmail/base/create_whole.h"
 #include "libmail/base/faults.h"
@@ -29,6 +30,27 @@ TEST_F(SysTest, ReplaceFileIsWholeOrNotThere) {
   ASSERT_TRUE(replace_file(path("a"), "two", 0600));
   EXPECT_EQ(read_file(path("a")).value(), "two");
   EXPECT_EQ(list_directory(dir_)->size(), 1U);
+}
+
+// Two find the same lock left over; what the first has made since is not the second's to remove.
+TEST_F(SysTest, WhatHasComeInItsPlaceIsNotUnlinked) {
+  ASSERT_TRUE(create_whole(path("l"), "1", 0400));
+  const auto first = open(path("l"), O_RDONLY).value();
+  const auto second = open(path("l"), O_RDONLY).value();
+  EXPECT_TRUE(unlink_if_same(first, path("l")).value());
+  ASSERT_TRUE(create_whole(path("l"), "2", 0400));
+  EXPECT_FALSE(unlink_if_same(second, path("l")).value());
+  EXPECT_EQ(read_file(path("l")).value(), "2");
+}
+
+// The second comes while the first is between looking and removing.
+TEST_F(SysTest, OneRemovesAtATime) {
+  ASSERT_TRUE(create_whole(path("l"), "1", 0400));
+  const auto first = open(path("l"), O_RDONLY).value();
+  const auto second = open(path("l"), O_RDONLY).value();
+  ASSERT_EQ(::flock(first.get(), LOCK_EX), 0);
+  EXPECT_FALSE(unlink_if_same(second, path("l")).value());
+  EXPECT_TRUE(exists(path("l")));
 }
 
 TEST_F(SysTest, ErrorsNameOperationAndObject) {

@@ -73,9 +73,9 @@ bool is_of_the_dead(std::string_view text, uid_t owner) {
   return !process && process.error().code == Errc::NotFound;
 }
 
-bool is_stale(const std::string& lock, const std::string& mailbox, std::chrono::seconds change) {
-  const auto fd = sys::open(lock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  const auto held = sys::lstat(lock);
+bool is_stale(const Result<FileDescriptor>& fd, const std::string& lock, const std::string& mailbox,
+              std::chrono::seconds change) {
+  const auto held = fd ? sys::fstat(*fd) : sys::lstat(lock);
   if (!held) return false;
   if (fd) {
     const auto text = sys::pread_all(*fd, 0, 300);
@@ -86,9 +86,13 @@ bool is_stale(const std::string& lock, const std::string& mailbox, std::chrono::
   return std::time(nullptr) - changed > change.count();
 }
 
-// Whoever has found the same one stale may have taken it away and made its own meanwhile: that one
-// is put back.
-Result<void> take_away(const std::string& lock) {
+// Whoever has found the same one stale may have taken it away and made its own meanwhile. One that
+// we may not read is moved first, and put back if it is another.
+Result<void> take_away(const Result<FileDescriptor>& fd, const std::string& lock) {
+  if (fd) {
+    TRY(sys::unlink_if_same(*fd, lock));
+    return {};
+  }
   const auto before = sys::lstat(lock);
   const std::string aside = lock + "." + std::to_string(::getpid());
   if (!before) return {};
@@ -116,8 +120,9 @@ Result<void> FileLock::make_dotlock(const std::string& path, bool must) {
     }
     const Errc why = made.error().code;
     if (why == Errc::Exists) {
-      if (is_stale(lock, path, settings_.mbox_locks.dotlock_change_timeout)) {
-        const auto gone = take_away(lock);
+      const auto fd = sys::open(lock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      if (is_stale(fd, lock, path, settings_.mbox_locks.dotlock_change_timeout)) {
+        const auto gone = take_away(fd, lock);
         if (gone) log::warning("took away the stale lock " + log::escape(lock));
         if (!must && !gone && gone.error().code == Errc::Denied) return true;
       }
