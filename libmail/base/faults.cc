@@ -29,7 +29,7 @@ struct State {
   std::map<std::string, std::size_t, std::less<>> counts;
   std::size_t total = 0;
   bool throwing = false;
-  std::function<void()> observer;
+  std::function<void(std::string_view call)> observer;
 };
 
 bool parse(std::string_view plan, State& state);
@@ -86,7 +86,7 @@ bool parse(std::string_view plan, State& state) {
 
 Decision point(std::string_view call) {
   State& now = state();
-  if (now.observer) now.observer();
+  if (now.observer) now.observer(call);
   if (now.entries.empty()) {
     ++now.total;
     return {};
@@ -132,7 +132,9 @@ std::size_t calls_seen(std::string_view call) {
 
 void kill_by_throwing(bool on) { state().throwing = on; }
 
-void observe(std::function<void()> observer) { state().observer = std::move(observer); }
+void observe(std::function<void(std::string_view call)> observer) {
+  state().observer = std::move(observer);
+}
 
 }  // namespace mail::faults
 

@@ -37,7 +37,7 @@ std::size_t calls_seen(std::string_view call);
 struct Killed {};
 void kill_by_throwing(bool on);
 // Called before each call: for tests that watch what is written. Empty: nobody.
-void observe(std::function<void()> observer);
+void observe(std::function<void(std::string_view call)> observer);
 #else
 inline Decision point(std::string_view) { return {}; }
 inline void after(const Decision&) {}

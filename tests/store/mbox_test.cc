@@ -4,8 +4,8 @@
 
 #include <thread>
 
+#include "libmail/base/faults.h"
 #include "libmail/message/from_line.h"
-
 #include "tests/store/disk_fixture.h"
 
 namespace mail::store {
@@ -348,6 +348,63 @@ TEST_F(Mbox, AFoldThatMovesTheMiddleOnlyIsNoticed) {
     }
   }
 }
+
+#ifdef TUBEPOST_FAULTS
+// A session that has waited for the lock of one that was killed in the middle of an expunge.
+TEST_F(Mbox, WhoComesBehindTheKilledSeesNoHalfMovedMailbox) {
+  faults::kill_by_throwing(true);
+  bool is_over = false;
+  for (std::size_t nth = 1; !is_over; ++nth) {
+    for (const std::string kill :
+         {"write:3:torn", "write:4:torn", "write:5:torn", "truncate:1:kill", "truncate:2:kill"}) {
+      MboxFixture fixture;
+      fixture.settings().lock_timeout = std::chrono::milliseconds(5);
+      const auto store = fixture.open();
+      const auto box = expect_ok(store->open("INBOX"));
+      std::map<Uid, std::string> texts;
+      for (int n = 0; n < 5; ++n) {
+        const std::string text = "N: " + std::to_string(n) + "\n\n" +
+                                 std::string(900, static_cast<char>('a' + n)) + "\n";
+        texts[add(*box, text)] = to_wire(text);
+      }
+      all(*box);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // so that a change shows
+      const Uid first = texts.begin()->first;
+      std::size_t count = 0;
+      is_over = true;
+      faults::observe([&](std::string_view call) {
+        if (call != "lock" || !is_over || ++count != nth) return;
+        is_over = false;  // and not once more for what is called in here
+        faults::arm(kill);
+        try {
+          const auto other = fixture.open();
+          if (const auto theirs = other->open("INBOX")) {
+            static_cast<void>((*theirs)->change(expunge({first})));
+          }
+        } catch (const faults::Killed&) {
+        }
+        faults::arm("");
+      });
+      const auto seen = box->since(ModSeq{0});
+      faults::observe({});
+      fixture.settings().lock_timeout = std::chrono::milliseconds(300);
+      const auto after = fixture.open();
+      const auto fresh = expect_ok(after->open("INBOX"));
+      const auto now = all(*fresh);
+      EXPECT_GE(now.size(), texts.size() - 1);
+      for (const auto& info : seen ? seen->messages : now) {
+        EXPECT_TRUE(texts.contains(info.uid)) << kill << ": UID " << info.uid.value << " appears";
+      }
+      for (const auto& info : now) {
+        EXPECT_EQ(body(*fresh, info.uid, View::Wire), texts[info.uid])
+            << kill << " while call " << nth << " was made: UID " << info.uid.value;
+      }
+      if (HasFailure()) return faults::kill_by_throwing(false);
+    }
+  }
+  faults::kill_by_throwing(false);
+}
+#endif
 
 TEST_F(Mbox, CopiesWithinItself) {
   const auto box = open();

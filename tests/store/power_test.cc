@@ -54,7 +54,7 @@ void DiskRecord::start() {
   first_contents_ = contents_;
   events_.clear();
   is_started_ = true;
-  faults::observe([this] { note(); });
+  faults::observe([this](std::string_view) { note(); });
   sync_observer = [this](int fd) { note_sync(fd); };
 }
 

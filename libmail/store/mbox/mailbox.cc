@@ -194,14 +194,16 @@ Result<void> MboxMailbox::refresh() {
     return forget_all();
   }
   if (!has_work_left() && knows(*status)) return log_.sync();
-  const bool may_raise = depth_ == 0 || is_exclusive_;
-  if (has_work_left() && may_raise && ::access(path_.c_str(), W_OK) == 0) {
-    const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
+  const bool may_mend = (depth_ == 0 || is_exclusive_) && ::access(path_.c_str(), W_OK) == 0;
+  if (!has_work_left() || !may_mend) {
+    const auto held = lock(sys::Lock::Shared, Missing::Fail);
+    if (!held && held.error().code == Errc::NotFound) return forget_all();
     if (!held) return fail(held.error());
-    return look();
+    // Whom we waited for may have been killed in the middle of its work.
+    TRY(catch_up());
+    if (!has_work_left() || !may_mend) return look();
   }
-  const auto held = lock(sys::Lock::Shared, Missing::Fail);
-  if (!held && held.error().code == Errc::NotFound) return forget_all();
+  const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
   if (!held) return fail(held.error());
   return look();
 }
@@ -246,6 +248,10 @@ Result<void> MboxMailbox::look() {
   if (is_exclusive_ && has_work_left()) {
     const auto guard = TRY(log_.lock());
     TRY(resolve_all());
+  }
+  if (state().rewrite && is_writable_) {  // what lies there is no mailbox until it is mended
+    return fail(Errc::InUse, "Mailbox is in use",
+                log::escape(path_) + ": a rewrite was broken off just now");
   }
   const auto status = TRY(sys::fstat(fd_));
   if (knows(status)) return log_.sync();
