@@ -70,7 +70,7 @@ def rewrite(path, name, flags):
         if len(found) != 1:
             sys.exit(f"{name} stands in {path} {len(found)} times")
         header, _, body = parts[found[0]].partition(b"\n\n")
-        header = re.sub(rb"\n(?:X-)?Status: \S*(?=\n|$)", b"", header)
+        header = re.sub(rb"\n(?:X-)?Status:[^\n]*", b"", header)
         status = b"\nStatus: " + (b"RO" if "R" in flags else b"O")
         others = "".join(letter for letter in "AF" if letter in flags).encode()
         parts[found[0]] = (b"" if flags == "gone" else

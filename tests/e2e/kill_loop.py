@@ -286,8 +286,8 @@ class Imap(Program):
             try:
                 _, untagged = self.command("UID FETCH 1:* (UID FLAGS MODSEQ BODY.PEEK[])")
                 break
-            except Refused as refusal:  # another session has expunged meanwhile
-                assert "EXPUNGEISSUED" in str(refusal) and self.loop.working > 0, refusal
+            except Refused as refusal:  # another session has expunged meanwhile, or was killed in it
+                assert re.search("EXPUNGEISSUED|INUSE", str(refusal)) and self.loop.working > 0, refusal
                 self.command("NOOP")
         self.may_hang_up = False
         for line, literals in untagged:

@@ -155,8 +155,10 @@ std::string any_of(const std::vector<std::string>& versions, std::mt19937& rando
   };
   std::string left(choose().size(), '\0');
   for (std::size_t at = 0; at < left.size(); at += kPage) {
-    const std::string& from = choose();
-    if (at < from.size()) left.replace(at, std::min(kPage, left.size() - at), from, at, kPage);
+    // A page that was cut off is not written any more; of one cut within, the rest may be NUL.
+    const std::string* from = &choose();
+    for (int tries = 0; from->size() <= at && tries < 10; ++tries) from = &choose();
+    if (at < from->size()) left.replace(at, std::min(kPage, left.size() - at), *from, at, kPage);
   }
   return left;
 }
@@ -196,7 +198,11 @@ void DiskRecord::fill(const fs::path& directory, ino_t inode, const Names& names
       fill(path, it->second, names, contents);
     } else {
       const auto octets = contents.find(it->second);
-      spill(kept(it->second), octets == contents.end() ? std::string{} : octets->second);
+      const std::string text = octets == contents.end() ? std::string{} : octets->second;
+      // One without its maker's mark is waited for, and broken after two minutes (docs/maildir.md).
+      if (path.extension() == ".lock" && text.find_first_not_of('\0') == std::string::npos)
+        continue;
+      spill(kept(it->second), text);
       fs::create_hard_link(kept(it->second), path);
     }
   }
@@ -361,22 +367,29 @@ void StorePower::check(MailStore& store, std::size_t end, const std::string& whe
     } else {
       FAIL() << where << ": " << name << ": " << opened.error().log_text;
     }
-    const bool is_in_work = std::any_of(courses_.begin(), courses_.end(), [&](const auto& it) {
-      return it.first.first == name && it.second.is_in_work(end);
+    const bool is_appended_to = std::any_of(courses_.begin(), courses_.end(), [&](const auto& it) {
+      return it.first.first == name && !it.second.first && it.second.is_in_work(end);
     });
     for (const auto& info : all(*box)) {
       const std::string octets = body(*box, info.uid, View::Wire);
       EXPECT_EQ(octets.size(), info.size) << where;
       if (const auto uid = uids_.find({name, info.uid}); uid != uids_.end()) {
-        EXPECT_EQ(octets, uid->second) << where << ": UID " << info.uid.value << " is another";
+        EXPECT_TRUE(octets == uid->second ||
+                    (GetParam().is_mbox && is_appended_to && octets.starts_with(uid->second)))
+            << where << ": UID " << info.uid.value << " is another";
       }
+      // What an append that nobody was told of has left in an mbox may stand behind the message
+      // before it (docs/mbox.md).
+      const bool may_have_a_tail = GetParam().is_mbox && is_appended_to;
       const auto course = std::find_if(courses_.begin(), courses_.end(), [&](const auto& it) {
-        return it.first.first == name && to_wire(it.first.second) == octets;
+        const std::string wire = to_wire(it.first.second);
+        return it.first.first == name &&
+               (may_have_a_tail ? octets.starts_with(wire) : octets == wire);
       });
       if (course != courses_.end()) {
         found[course->first].push_back(info.flags);
       } else {  // docs/mbox.md: nobody was told of it
-        EXPECT_TRUE(GetParam().is_mbox && is_in_work)
+        EXPECT_TRUE(GetParam().is_mbox && is_appended_to)
             << where << ": in " << name << " lies " << octets.substr(0, 300);
       }
     }

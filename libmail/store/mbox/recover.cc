@@ -14,6 +14,17 @@ namespace {
 // So many octets are not those of another program's message by chance.
 constexpr std::uint64_t kNoChance = 16;
 
+// A cut empties the rest of its page, which may be on the disk when power is lost and the file's
+// new length is not.
+Result<bool> is_cut_in_page(const FileDescriptor& mbox, const Range& hole) {
+  constexpr std::uint64_t kPage = 4096;
+  const std::uint64_t end = std::min(hole.end, (hole.begin + kPage - 1) / kPage * kPage);
+  if (hole.begin >= end) return false;
+  const auto rest =
+      TRY(sys::pread_all(mbox, hole.begin, static_cast<std::size_t>(end - hole.begin)));
+  return rest.find_first_not_of('\0') == std::string::npos;
+}
+
 }  // namespace
 
 // The last window recorded; afterwards slot_ is the other one's.
@@ -71,7 +82,11 @@ Result<Rewriter::Finding> Rewriter::examine(const Rewrite& rewrite, const Window
   == record.probe_hash;
   if (!record.is_last) return is_as_noted ? Finding::Redo : Finding::Foreign;
   // Either it was cut, and others may have appended since, or it is all there.
-  if (!is_as_noted) return size == record.hole.end ? Finding::Foreign : Finding::RedoIsCut;
+  if (!is_as_noted && size != record.hole.end) return Finding::RedoIsCut;
+  if (!is_as_noted) {
+    return TRY(is_cut_in_page(mbox_, record.hole))
+    ? Finding::Redo : Finding::Foreign;
+  }
   return size >= record.hole.end ? Finding::Redo : Finding::Foreign;
 }
 
