@@ -799,8 +799,6 @@ class Loop:
         wait_for(lambda: "empty" in self.mail.run("smtp-send", "--list", env=DETECT_LEAKS)[1], 60, "an empty queue")
         self.check_all(is_end=True)
         counts = self.books.counts
-        if os.environ.get("TUBEPOST_DEBUG"):
-            print(dict(self.usual), collections.Counter((m.way, m.owner, m.is_settled, m.worlds != {ABSENT}) for m in self.books.messages.values()))
         assert min(self.kills[what] for what in ("append", "store", "move", "expunge", "record", "quit", "foreign")) > 0 or \
             not (SOAK or most_kills), f"not everything was killed: {dict(self.kills)}"
         print(f"{self.store}: {self.kills.total()} kills in {time.monotonic() - began:.0f} s, {rests + 1} times compared: "
