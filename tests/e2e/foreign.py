@@ -39,16 +39,15 @@ class Locked:
         return self.fd
 
     def remove_stale(self):
+        """Only the one that was looked at, and only one of those that find it so."""
         try:
             with open(self.lock) as f:
                 octets, age = f.read(), time.time() - os.fstat(f.fileno()).st_mtime
-            if octets:
-                os.kill(int(octets), 0)
-            elif age > 1:
-                os.unlink(self.lock)
-        except ProcessLookupError:
-            os.unlink(self.lock)
-        except FileNotFoundError:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_left_over = not os.path.exists(f"/proc/{int(octets)}") if octets else age > 1
+                if is_left_over and os.path.samestat(os.stat(self.lock), os.fstat(f.fileno())):
+                    os.unlink(self.lock)
+        except (FileNotFoundError, BlockingIOError):
             pass
 
     def __exit__(self, *_):
