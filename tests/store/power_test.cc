@@ -398,7 +398,10 @@ void StorePower::check(MailStore& store, std::size_t end, const std::string& whe
             << where << ": in " << name << " lies " << octets.substr(0, 300);
       }
     }
-    if (const auto known = identities_.find(name); known != identities_.end()) {
+    // A rename that was not acknowledged: the mbox may be there without its state, as a new one.
+    const bool is_new =
+        GetParam().is_mbox && !renamed_.empty() && name == boxes_.back() && end < record_->size();
+    if (const auto known = identities_.find(name); known != identities_.end() && !is_new) {
       const auto status = expect_ok(box->status());
       EXPECT_EQ(status.uid_validity, known->second.uid_validity) << where;
       EXPECT_GE(status.uid_next, known->second.uid_next) << where;

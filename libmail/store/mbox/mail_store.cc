@@ -368,6 +368,11 @@ Result<void> MboxMailStore::rename(std::string_view from, std::string_view to) {
   if (is_at_or_below(new_place.name, old_place.name))
     return impossible("Cannot rename into itself");
   let_validity_pass(log_path_of(old_place.name));
+  // Whoever is killed between the two names leaves the file without its state: flags lie in it.
+  for (const auto& [name, entry] : found) {
+    if (!entry.selectable || !is_at_or_below(name, old_place.name)) continue;
+    if (const auto box = open(name)) static_cast<void>((*box)->fold());
+  }
   TRY(rename_files(old_place, new_place));
   TRY(sys::fsync_directory(parent_directory(new_place.folder)));
   TRY(sys::fsync_directory(parent_directory(old_place.folder)));
