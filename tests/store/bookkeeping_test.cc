@@ -28,6 +28,7 @@ TEST(Bookkeeping, FieldsAreReplacedWhereTheyStandAndAddedAtTheEnd) {
   EXPECT_EQ(after("A: 1\r\n", fields("R"), Room::None), "A: 1\r\nStatus: R\r\n");
   EXPECT_EQ(after("Status: O\nA: 1\nStatus: R\n", fields("O"), Room::None), "Status: O\nA: 1\n");
   EXPECT_EQ(after("X-Status: F\nA: 1\n", fields(""), Room::None), "A: 1\n");
+  EXPECT_EQ(after(" Status: R\nA: 1\n", fields("R"), Room::None), " Status: R\nA: 1\nStatus: R\n");
   EXPECT_EQ(after("Status\nA: 1\n", fields("R"), Room::None), "Status\nA: 1\nStatus: R\n");
   EXPECT_EQ(after("A: 1\nX-UID: 3\n", {{"X-IMAPbase", "1 2"}, {"X-UID", "3"}}, Room::None),
             "X-IMAPbase: 1 2\nA: 1\nX-UID: 3\n");

@@ -324,7 +324,7 @@ void StorePower::lose_power_everywhere() {
   const bool tries_all = std::getenv("TUBEPOST_ALL_FAULTS") != nullptr;
   const std::string here = testing::UnitTest::GetInstance()->current_test_info()->name();
   std::mt19937 random{static_cast<unsigned>(here.size())};
-  constexpr std::size_t kImages = 12;  // of each record; all take minutes under sanitizers
+  constexpr std::size_t kImages = 8;  // of each record; all take minutes under sanitizers
   const std::vector<Survives> ways{Survives::Nothing,  Survives::All,  Survives::Some,
                                    Survives::DataOnly, Survives::Some, Survives::NamesOnly};
   const std::size_t step = tries_all ? 1 : record_->size() / kImages + 1;

@@ -132,6 +132,49 @@ TEST_F(ToldUids, AnotherMailboxInItsPlaceKeepsItsOwn) {
   EXPECT_EQ(file(), kFrom + "X-IMAPbase: 1234567890 0000000006\nB: 2\nX-UID: 5\n\ntwo\n\n");
 }
 
+// Senders may write such fields too.
+TEST_F(ToldUids, ForgedFieldsCountForNothing) {
+  put(kFrom + "Subject: hello\nX-IMAP: 1 0000000001\n\none\n\n");
+  {
+    const auto box = open();
+    ASSERT_EQ(uids(*box), Uids{1});
+    expect_ok(box->change(expunge({Uid{1}})));
+  }
+  const std::string ours = validity(*open());
+  put(kFrom + "X-IMAPbase: 4294967295 2147483647\nA: 1\n\none\n\n");
+  EXPECT_EQ(uids(*open()), Uids{2});
+  EXPECT_EQ(validity(*open()), ours);
+  for (const std::string highest : {"3000000000", "4294967295", "xxxxxxxxxx"}) {
+    put(kFrom + "X-IMAPbase: " + ours + " " + highest + "\nA: 1\n\none\n\n");
+    const auto box = open();
+    EXPECT_EQ(uids(*box), Uids{2});
+    expect_ok(box->fold());
+    EXPECT_EQ(file(), kFrom + "X-IMAPbase: " + ours + " 0000000002\nA: 1\nX-UID: 2\n\none\n\n");
+  }
+}
+
+// A From_ line whose end was lost is no place for fields; what follows a message without an empty
+// line is not its header's.
+TEST_F(ToldUids, WhatBordersOnNothingElseStays) {
+  const std::string cut = kFrom + "A: 1\n\none\n\n" + kFrom.substr(0, kFrom.size() - 1);
+  put(cut);
+  {
+    const auto box = open();
+    EXPECT_EQ(uids(*box), (Uids{1, 2}));
+    expect_ok(box->fold());
+    EXPECT_THAT(file(), testing::EndsWith("\n\n" + kFrom.substr(0, kFrom.size() - 1)));
+  }
+  put(kFrom + "A: 1\n" + kFrom + "B: 2\n\ntwo\n\n" + kFrom + "C: 3\n\nthree\n\n");
+  const auto box = open();
+  const auto messages = all(*box);
+  ASSERT_EQ(messages.size(), 3U);
+  expect_ok(box->change(expunge({messages[1].uid})));
+  expect_ok(box->fold());
+  ASSERT_EQ(all(*box).size(), 2U);
+  EXPECT_EQ(body(*box, messages[0].uid, View::Wire), "A: 1\r\n");
+  EXPECT_EQ(body(*box, messages[2].uid, View::Wire), "C: 3\r\n\r\nthree\r\n");
+}
+
 // Dovecot keeps UIDVALIDITY in a message of its own when it has emptied an mbox.
 TEST_F(ToldUids, StandInThePseudoMessage) {
   const std::string pseudo =

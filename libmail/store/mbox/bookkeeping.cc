@@ -93,7 +93,9 @@ class HeaderEdit {
       while (end < header_.size() && ascii::is_wsp(header_.at(end))) {
         end = header_.find('\n', end) + 1;
       }
-      if (header_.at(name_end) == ':') take_line(at, name_end, end);
+      // Nor is one that begins with a blank, where there is none before it.
+      const bool is_field = header_.at(name_end) == ':' && !ascii::is_wsp(header_.at(at));
+      if (is_field) take_line(at, name_end, end);
       at = end;
     }
   }

@@ -23,9 +23,11 @@ Result<bool> MboxMailbox::splice_fields(const Place& place, const std::vector<Fi
                                         std::vector<Splice>& splices) {
   const std::uint64_t size = place.header_end - place.content();
   if (size > kMaxHeader) return false;
-  const std::string header =
-      TRY(sys::pread_all(fd_, place.content(), static_cast<std::size_t>(size)));
-  if (!header.empty() && header.back() != '\n') return false;  // ends inside a line
+  // With the From_ line's end before it.
+  std::string header =
+      TRY(sys::pread_all(fd_, place.content() - 1, static_cast<std::size_t>(size) + 1));
+  if (header.empty() || header.front() != '\n' || header.back() != '\n') return false;
+  header.erase(0, 1);
   const bool is_much = look_.octets > place.end && look_.octets - place.end > kMuch;
   auto splice = set_fields(header, place.content(), fields, is_much ? Room::Leave : Room::None);
   if (splice) splices.push_back(*std::move(splice));
@@ -39,7 +41,8 @@ void MboxMailbox::follow(const std::vector<Splice>& splices, bool tells_uids) {
   std::uint64_t removed = 0;
   const auto move = [&](std::uint64_t at, bool with_here) {
     while (next < splices.size() &&
-           (splices.at(next).begin < at || (with_here && splices.at(next).begin == at))) {
+           (splices.at(next).begin < at ||
+            (with_here && splices.at(next).begin == at && splices.at(next).end == at))) {
       added += splices.at(next).with.size();
       removed += splices.at(next).end - splices.at(next).begin;
       ++next;

@@ -28,9 +28,9 @@
 
 namespace mail::store::mbox {
 
-// Where a Dovecot that uses the same mbox has its indexes.
 inline constexpr std::string_view kOwnDirectory = ".tubepost";  // in Dovecot's, of state logs
 
+// Where a Dovecot that uses the same mbox has its indexes.
 struct DovecotIndex {
   std::string directory;      // of all mailboxes; empty: none
   std::string log;            // of this one: dovecot.index.log
@@ -85,7 +85,12 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<Lock> lock(sys::Lock kind, Missing missing);
   void release();
   Result<void> open_file(sys::Lock kind, Missing missing);
+  Result<Place> locate(Uid uid);  // under the file's lock
+  Result<std::optional<Place>> find_place(Uid uid);
+  Result<bool> lies_at(const Place& place);
+  Result<bool> is_still_there(const Place& place);
 
+  // look.cc
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
   [[nodiscard]] bool knows(const struct ::stat& status) const;
   Result<void> look();  // under the file's lock: scan and reconcile
@@ -95,10 +100,6 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   void forget_look();
   void remember(const struct ::stat& status, std::chrono::system_clock::time_point when);
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
-  Result<Place> locate(Uid uid);  // under the file's lock
-  Result<std::optional<Place>> find_place(Uid uid);
-  Result<bool> lies_at(const Place& place);
-  Result<bool> is_still_there(const Place& place);
 
   // append.cc
   enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };

@@ -25,7 +25,9 @@ bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n
 
 class Scanner {
  public:
-  explicit Scanner(const ScanOptions& options) : options_(options) {}
+  // `from_start`: of the file.
+  Scanner(const ScanOptions& options, bool from_start)
+      : options_(options), from_start_(from_start) {}
 
   // A line, or a piece of one: `starts` at its beginning, and it ends the line if it ends in LF.
   void line(std::string_view text, std::uint64_t at, bool starts) {
@@ -59,6 +61,9 @@ class Scanner {
     empty_.clear();
     found.fingerprint = hasher_.digest();
     if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
+    // Anybody may send an X-IMAP.
+    found.is_pseudo = has_x_imap_ && is_internal_;
+    if (has_x_imap_ && !is_internal_) scan_.base = {};
     if (found.is_pseudo) {
       scan_.base.pseudo = found;
     } else {
@@ -76,8 +81,8 @@ class Scanner {
     current_.date = time;
     current_.from_hash = hash_of(line);
     in_message_ = in_header_ = true;
-    is_hidden_ = is_received_ = false;
-    has_status_ = has_x_status_ = has_keywords_ = false;
+    is_hidden_ = is_received_ = is_subject_ = false;
+    has_status_ = has_x_status_ = has_keywords_ = has_x_imap_ = is_internal_ = false;
     last_was_cr_ = false;
     hasher_.reset();
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
@@ -102,11 +107,12 @@ class Scanner {
       is_hidden_ = is_bookkeeping_field(field_);
       is_lines_ = ascii::iequals(field_, "Lines");
       is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
-      if (is_hidden_ || is_received_) {
+      is_subject_ = is_first() && ascii::iequals(field_, "Subject");
+      if (is_hidden_ || is_received_ || is_subject_) {
         text_ = text.substr(colon + 1);
         text_at_ = at + colon + 1;
       }
-    } else if ((is_hidden_ || is_received_) && text_.size() < kMaxField) {
+    } else if ((is_hidden_ || is_received_ || is_subject_) && text_.size() < kMaxField) {
       text_ += text;
     }
     if (is_hidden_) {
@@ -119,8 +125,9 @@ class Scanner {
 
   void end_field() {
     if (is_received_ && text_.find(options_.id) != std::string::npos) current_.has_id = true;
+    if (is_subject_ && text_.find("FOLDER INTERNAL DATA") != std::string::npos) is_internal_ = true;
     if (is_hidden_) bookkeeping();
-    is_hidden_ = is_received_ = is_lines_ = false;
+    is_hidden_ = is_received_ = is_subject_ = is_lines_ = false;
     text_.clear();
     field_.clear();
   }
@@ -148,16 +155,19 @@ class Scanner {
     } else if (ascii::iequals(field_, "X-UID")) {
       if (current_.file_uid == 0) current_.file_uid = number(0);
     } else if (ascii::iequals(field_, "X-IMAPbase") || ascii::iequals(field_, "X-IMAP")) {
-      if (!scan_.messages.empty() || scan_.base.uid_validity != 0) return;
+      if (!is_first() || scan_.base.uid_validity != 0) return;
       scan_.base.uid_validity = number(0);
       scan_.base.uid_last = number(1);
-      const bool has_last = words.size() > 1 && words.at(1).size() == 10;
+      const bool has_last = words.size() > 1 && words.at(1).size() == 10 &&
+                            words.at(1).find_first_not_of("0123456789") == std::string_view::npos;
       const auto offset = has_last ? words.at(1).data() - text_.data() : 0;
       scan_.base.uid_last_at = has_last ? text_at_ + static_cast<std::uint64_t>(offset) : 0;
       for (std::size_t i = 2; i < words.size(); ++i) scan_.base.keywords.emplace_back(words.at(i));
-      current_.is_pseudo = ascii::iequals(field_, "X-IMAP");
+      has_x_imap_ = ascii::iequals(field_, "X-IMAP");
     }
   }
+
+  [[nodiscard]] bool is_first() const { return from_start_ && scan_.messages.empty(); }
 
   void hold_empty(std::string_view text, std::uint64_t at) {
     empty_ = text;
@@ -184,6 +194,7 @@ class Scanner {
   }
 
   const ScanOptions& options_;
+  bool from_start_;
   Scan scan_;
   Found current_;
   Hasher hasher_;
@@ -193,6 +204,9 @@ class Scanner {
   bool is_hidden_ = false;
   bool is_lines_ = false;
   bool is_received_ = false;
+  bool is_subject_ = false;
+  bool is_internal_ = false;  // what UW and Dovecot call such a message
+  bool has_x_imap_ = false;
   bool has_status_ = false;
   bool has_x_status_ = false;
   bool has_keywords_ = false;
@@ -245,7 +259,7 @@ Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint
 
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                   const ScanOptions& options) {
-  Scanner scanner{options};
+  Scanner scanner{options, begin == 0};
   for (const Range& hole : options.holes) {
     if (hole.end <= begin || hole.begin >= end) continue;
     TRY(scan_piece(fd, begin, hole.begin, scanner));

@@ -24,6 +24,8 @@ std::string ten_digits(std::uint32_t number) {
   return std::string(10 - digits.size(), '0') + digits;
 }
 
+constexpr std::chrono::hours kDay{24};
+constexpr std::uint32_t kMostHighest = INT32_MAX;  // a HIGHEST above it is a forged one
 constexpr std::time_t kMostAhead = 5;  // seconds that the file's time is set ahead at most
 
 bool is_whole_in_sector(const UidBase& base) {
@@ -33,14 +35,18 @@ bool is_whole_in_sector(const UidBase& base) {
 }  // namespace
 
 // A mailbox of which we know nothing, or hardly anything any more: another program has put it where
-// ours was. Its UIDVALIDITY and UIDs are taken over; a lower one only where a Dovecot is, since
-// anybody may send such a field, and UIDs must not come again under one that clients remember.
+// ours was. Its UIDVALIDITY and UIDs are taken over; a lower one, or one of times to come, only
+// where a Dovecot is: anybody may send such a field, and UIDs must not come again under one that
+// clients remember.
 Result<void> MboxMailbox::adopt_identity(const Scan& all) {
   Ops ops;
-  const std::uint32_t theirs = all.base.uid_validity;
-  choose_identity(ops, {theirs});
   const std::uint32_t ours = state().uid_validity.value;
-  const bool is_credible = theirs > ours || dovecot_.is_in_memory || dovecot_stamp() != 0;
+  const bool has_dovecot = dovecot_.is_in_memory || dovecot_stamp() != 0;
+  const auto tomorrow = (now() + kDay).time_since_epoch() / std::chrono::seconds(1);
+  const std::uint32_t theirs =
+      has_dovecot || all.base.uid_validity <= tomorrow ? all.base.uid_validity : 0;
+  choose_identity(ops, {theirs});
+  const bool is_credible = theirs > ours || has_dovecot;
   if (ours != 0 && theirs != 0 && theirs != ours && is_credible) {
     std::unordered_set<std::uint64_t> keys;
     for (const Entry& entry : state().messages) keys.insert(entry.key_value);
@@ -56,7 +62,8 @@ Result<void> MboxMailbox::adopt_identity(const Scan& all) {
 // X-UIDs up to it count, and none of them is given again. Nearly all the room of UIDs in one go is
 // a forged one. 0: there is none.
 std::uint32_t MboxMailbox::highest_told(const UidBase& base) const {
-  const bool holds = base.uid_validity == state().uid_validity.value && base.uid_last <= INT32_MAX;
+  const bool holds =
+      base.uid_validity == state().uid_validity.value && base.uid_last <= kMostHighest;
   return holds ? base.uid_last : 0;
 }
 
@@ -118,15 +125,17 @@ bool MboxMailbox::is_shared_with_dovecot() const {
   if (look_.base_validity != 0) return true;
   if (dovecot_.directory.empty()) return false;
   const auto names = sys::list_directory(dovecot_.directory);
-  return names && *names != std::vector<std::string>{std::string(kOwnDirectory)};
+  return names && std::any_of(names->begin(), names->end(),
+                              [](const auto& name) { return name != kOwnDirectory; });
 }
 
 bool MboxMailbox::are_uids_told() const {
   if (!is_shared_with_dovecot()) return true;
   const bool has_holder = places_.size() > 0 || look_.base_validity != 0;
-  return !has_holder || (look_.untold == 0 && look_.base_last_at != 0 &&
-                         look_.base_validity == state().uid_validity.value &&
-                         look_.base_last + 1 >= state().uid_next.value);
+  return !has_holder ||
+         (look_.untold == 0 && look_.base_last_at != 0 && look_.base_last <= kMostHighest &&
+          look_.base_validity == state().uid_validity.value &&
+          look_.base_last + 1 >= state().uid_next.value);
 }
 
 // Dovecot passes over words of X-Keywords that X-IMAPbase does not have.
@@ -154,7 +163,8 @@ std::optional<std::string> MboxMailbox::base_to_tell(const UidBase& base, bool h
   const bool is_ours = base.uid_validity == state().uid_validity.value;
   std::uint32_t last = state().uid_next.value - 1 + static_cast<std::uint32_t>(coming.size());
   last = std::max(last, highest_told(base));
-  const bool is_easy = base.uid_last_at != 0 && (base.uid_last >= last || is_whole_in_sector(base));
+  const bool is_easy = base.uid_last_at != 0 && base.uid_last <= kMostHighest &&
+                       (base.uid_last >= last || is_whole_in_sector(base));
   if (holder_stays && is_ours && is_easy && keywords.empty()) return std::nullopt;
   std::string value = std::to_string(state().uid_validity.value) + " " + ten_digits(last);
   for (const auto& keyword : base.keywords) value += " " + keyword;
@@ -165,7 +175,8 @@ std::optional<std::string> MboxMailbox::base_to_tell(const UidBase& base, bool h
 // HIGHEST, in place. With messages coming not yet durable: their append is.
 Result<void> MboxMailbox::tell_last_uid(std::size_t coming) {
   const std::uint32_t last = state().uid_next.value - 1 + static_cast<std::uint32_t>(coming);
-  if (look_.base_last >= last || look_.base_last_at == 0) return {};
+  const bool is_ours = look_.base_validity == state().uid_validity.value;
+  if (!is_ours || look_.base_last >= last || look_.base_last_at == 0) return {};
   TRY(sys::pwrite_all(fd_, ten_digits(last), look_.base_last_at));
   if (coming == 0) TRY(sys::fdatasync(fd_, path_));
   look_.base_last = last;
