@@ -21,6 +21,7 @@ namespace {
 
 using Method = MboxLocks::Method;
 constexpr auto kFirstPause = std::chrono::milliseconds(2);
+constexpr auto kPatience = std::chrono::milliseconds(200);  // with one lock held, for the next
 constexpr auto kLongestPause = std::chrono::milliseconds(100);
 
 // Calls `once` until it has something to say, or the time is over.
@@ -109,10 +110,11 @@ std::chrono::milliseconds FileLock::timeout() const {
   return settings_.mbox_locks.timeout.value_or(settings_.lock_timeout);
 }
 
-Result<void> FileLock::make_dotlock(const std::string& path, bool must) {
+Result<void> FileLock::make_dotlock(const std::string& path, bool must,
+                                    std::chrono::milliseconds wait) {
   const std::string lock = path + ".lock";
   const std::string text = std::to_string(::getpid()) + ":" + host_name();
-  return poll(timeout(), lock, [&]() -> Result<bool> {
+  return poll(wait, lock, [&]() -> Result<bool> {
     auto made = sys::create_whole(lock, text, 0644);
     if (made) {
       dotlock_ = lock;
@@ -145,33 +147,53 @@ void FileLock::remove_dotlock() {
 }
 
 Result<void> FileLock::take_one(Method method, const FileDescriptor& fd, const std::string& path,
-                                sys::Lock kind) {
+                                sys::Lock kind, std::chrono::milliseconds wait) {
   switch (method) {
     case Method::Fcntl:
-      return sys::lock(fd, kind, timeout(), path);
+      return sys::lock(fd, kind, wait, path);
     case Method::Flock:
-      TRY(take_flock(fd, kind, timeout(), path));
+      TRY(take_flock(fd, kind, wait, path));
       has_flock_ = true;
       return {};
     case Method::Dotlock:
     case Method::DotlockTry:
-      return dotlock_.empty() ? make_dotlock(path, method == Method::Dotlock) : Result<void>{};
+      return dotlock_.empty() ? make_dotlock(path, method == Method::Dotlock, wait)
+                              : Result<void>{};
   }
   return {};
 }
 
+Result<void> FileLock::take_all(const std::vector<Method>& methods, const FileDescriptor& fd,
+                                const std::string& path, sys::Lock kind,
+                                std::chrono::milliseconds wait) {
+  for (const Method method : methods) {
+    if (auto taken = take_one(method, fd, path, kind, wait); !taken) {
+      release(fd);
+      return taken;
+    }
+    wait = std::min(wait, kPatience);
+  }
+  return {};
+}
+
+// Who takes them in another order (a delivery into a spool has its lock file first) may hold what
+// we wait for, and wait for what we hold: the first is given back for a while when the next is not
+// had.
 Result<void> FileLock::take(const FileDescriptor& fd, const std::string& path, sys::Lock kind) {
   auto methods = kind == sys::Lock::Shared ? settings_.mbox_locks.read : settings_.mbox_locks.write;
   if (std::find(methods.begin(), methods.end(), Method::Fcntl) == methods.end()) {
     methods.push_back(Method::Fcntl);
   }
-  for (const Method method : methods) {
-    if (auto taken = take_one(method, fd, path, kind); !taken) {
-      release(fd);
+  const auto deadline = std::chrono::steady_clock::now() + timeout();
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    auto taken = take_all(methods, fd, path, kind, std::max(left, std::chrono::milliseconds{0}));
+    if (taken || taken.error().code != Errc::InUse || methods.size() == 1 || left <= kPatience) {
       return taken;
     }
+    std::this_thread::sleep_for(kLongestPause);
   }
-  return {};
 }
 
 void FileLock::release(const FileDescriptor& fd) {

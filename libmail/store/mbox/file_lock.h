@@ -27,9 +27,11 @@ class FileLock {
   void release(const FileDescriptor& fd);
 
  private:
+  Result<void> take_all(const std::vector<MboxLocks::Method>& methods, const FileDescriptor& fd,
+                        const std::string& path, sys::Lock kind, std::chrono::milliseconds wait);
   Result<void> take_one(MboxLocks::Method method, const FileDescriptor& fd, const std::string& path,
-                        sys::Lock kind);
-  Result<void> make_dotlock(const std::string& path, bool must);
+                        sys::Lock kind, std::chrono::milliseconds wait);
+  Result<void> make_dotlock(const std::string& path, bool must, std::chrono::milliseconds wait);
   void remove_dotlock();
   [[nodiscard]] std::chrono::milliseconds timeout() const;
 
