@@ -115,8 +115,9 @@ std::uint64_t MboxMailbox::dovecot_stamp() const {
 
 // Whether a Dovecot may have changed messages that we have seen, in an mbox that else has grown.
 bool MboxMailbox::may_have_changed_within() const {
-  return is_shared_with_dovecot() &&
-         (dovecot_.is_in_memory || dovecot_stamp() != look_.dovecot_stamp);
+  // (What costs least first: this is asked at each look.)
+  return (dovecot_.is_in_memory || dovecot_stamp() != look_.dovecot_stamp) &&
+         is_shared_with_dovecot();
 }
 
 // Where no Dovecot is, nobody asks for UIDs: a large mbox is not rewritten for nothing. Its index
