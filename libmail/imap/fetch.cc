@@ -1,6 +1,7 @@
 #include "libmail/imap/fetch.h"
 
 #include <algorithm>
+#include <array>
 
 #include "libmail/imap/body_structure.h"
 #include "libmail/imap/response.h"
@@ -13,6 +14,9 @@ using Kind = FetchItem::Kind;
 
 constexpr std::size_t kSeenBatch = 64;  // messages marked \Seen in one change of the mailbox
 constexpr std::size_t kPiece = 32U << 10U;
+constexpr std::array<std::string_view, 10> kEnvelopeFields{
+    "Date", "Subject", "From", "Sender",      "Reply-To",
+    "To",   "Cc",      "Bcc",  "In-Reply-To", "Message-ID"};
 
 bool needs_data(Kind kind) {
   return kind != Kind::Flags && kind != Kind::Uid && kind != Kind::InternalDate &&
@@ -40,7 +44,7 @@ FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> pos
       condstore_(condstore) {
   if (fetch_.changed_since) {  // RFC 7162 section 3.1.4.1
     std::erase_if(positions_, [&](std::size_t position) {
-      return selected_.message(position).info.modseq.value <= *fetch_.changed_since;
+      return selected_.message(position).modseq.value <= *fetch_.changed_since;
     });
     if (!has_kind(fetch_.items, Kind::ModSeq)) add_item(fetch_.items, Kind::ModSeq);
   }
@@ -69,14 +73,18 @@ Result<bool> FetchJob::fill(std::string& out) {
     if (at_ == positions_.size()) return true;
     const std::size_t before = out.size();
     const bool is_fresh = !in_message_;
-    auto done = is_fresh ? begin_message(out) : Result<void>{};  // may find the message gone
-    if (done && in_message_) done = put_items(out);
+    auto done = is_fresh ? begin_message(out) : Result<void>{};
+    if (done) done = put_items(out);
     if (!done) {
-      if (!is_fresh) broken_ = true;
       out.resize(before);
+      if (is_fresh && done.error().code == Errc::NotFound) {
+        skip_message();
+        continue;
+      }
+      if (!is_fresh) broken_ = true;
       return fail(std::move(done).error());
     }
-    if (in_message_ && stream_left_ == 0 && next_item_ == fetch_.items.size()) end_message(out);
+    if (stream_left_ == 0 && next_item_ == fetch_.items.size()) end_message(out);
   }
   return false;
 }
@@ -88,8 +96,8 @@ Result<void> FetchJob::mark_seen() {
   std::vector<store::Uid> unseen;
   for (std::size_t i = at_; i < seen_upto_; ++i) {
     const auto& candidate = selected_.message(positions_[i]);
-    if (!candidate.gone && !candidate.info.flags.has(store::Flag::Seen)) {
-      unseen.push_back(candidate.info.uid);
+    if (!selected_.marks(positions_[i]).gone && !candidate.flags.has(store::Flag::Seen)) {
+      unseen.push_back(candidate.uid);
     }
   }
   if (unseen.empty()) return {};
@@ -115,14 +123,7 @@ Result<void> FetchJob::begin_message(std::string& out) {
   TRY(mark_seen());
   if (needs_data_) {
     if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
-    auto data = MessageData::open(selected_.mailbox(), message().info.uid);
-    if (!data) {
-      if (data.error().code != Errc::NotFound) return fail(std::move(data).error());
-      missed_some_ = true;
-      ++at_;
-      return {};
-    }
-    data_.emplace(std::move(*data));
+    data_.emplace(selected_.mailbox(), message().uid);
   }
   in_message_ = true;
   next_item_ = 0;
@@ -141,18 +142,26 @@ Result<void> FetchJob::put_items(std::string& out) {
   return {};
 }
 
+void FetchJob::skip_message() {
+  missed_some_ = true;
+  in_message_ = false;
+  stream_left_ = 0;
+  data_.reset();
+  ++at_;
+}
+
 void FetchJob::end_message(std::string& out) {
-  if (message().changed) {
+  if (marks().changed) {
     if (!wants_flags_) {  // RFC 3501 section 6.4.5: \Seen set by this FETCH is told
       out += " FLAGS ";
-      put_flags(out, message().info.flags, message().recent);
+      put_flags(out, message().flags, marks().recent);
     }
     if (condstore_ && !has_kind(fetch_.items, Kind::ModSeq)) {
       out += " MODSEQ (";
-      put_number(out, message().info.modseq.value);
+      put_number(out, message().modseq.value);
       out += ')';
     }
-    message().changed = false;
+    marks().changed = false;
   }
   out += ")\r\n";
   in_message_ = false;
@@ -161,11 +170,11 @@ void FetchJob::end_message(std::string& out) {
 }
 
 Result<void> FetchJob::put_item(std::string& out, const FetchItem& item) {
-  const auto& info = message().info;
+  const auto& info = message();
   switch (item.kind) {
     case Kind::Flags:
       out += "FLAGS ";
-      put_flags(out, info.flags, message().recent);
+      put_flags(out, info.flags, marks().recent);
       return {};
     case Kind::Uid:
       out += "UID ";
@@ -186,22 +195,23 @@ Result<void> FetchJob::put_item(std::string& out, const FetchItem& item) {
       return {};
     case Kind::Envelope: {
       // Where the structure is asked for too, one reading gives both.
-      if (has_kind(fetch_.items, Kind::BodyStructure) || has_kind(fetch_.items, Kind::Body)) {
-        TRY(data_->structure());
-      }
-      const auto* header = TRY(data_->header());
+      if (has_kind(fetch_.items, Kind::Body)) TRY(data_->structure());
+      if (has_kind(fetch_.items, Kind::BodyStructure)) TRY(data_->body_structure());
+      const auto* const header = TRY(data_->fields(kEnvelopeFields));
       out += "ENVELOPE ";
       put_envelope(out, message::make_envelope(*header));
       return {};
     }
-    case Kind::Body:
-    case Kind::BodyStructure: {
-      const auto* structure = TRY(data_->structure());
-      const bool extended = item.kind == Kind::BodyStructure;
-      out += extended ? "BODYSTRUCTURE " : "BODY ";
-      put_body(out, structure->root, extended);
+    case Kind::Body: {
+      const auto* const structure = TRY(data_->structure());
+      out += "BODY ";
+      put_body(out, structure->root, false);
       return {};
     }
+    case Kind::BodyStructure:
+      out += "BODYSTRUCTURE ";
+      out += TRY(data_->body_structure());
+      return {};
     case Kind::BodySection:
       put_section(out, item);
       return put_section_text(out, item);
@@ -253,7 +263,8 @@ Result<void> FetchJob::put_stream(std::string& out) {
   const std::size_t begin = out.size();
   const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, stream_left_));
   out.resize(begin + piece);
-  auto count = data_->reader().read(stream_at_, std::span<char>(out).subspan(begin));
+  auto count = TRY(data_->reader())
+  ->read(stream_at_, std::span<char>(out).subspan(begin));
   if (!count || *count == 0) {
     broken_ = true;
     out.resize(begin);

@@ -35,7 +35,11 @@ class FetchJob {
   Result<void> put_section_text(std::string& out, const FetchItem& item);
   Result<void> put_stream(std::string& out);
   void end_message(std::string& out);
-  ViewMessage& message() { return selected_.message(positions_[at_]); }
+  void skip_message();
+  [[nodiscard]] const store::MessageInfo& message() const {
+    return selected_.message(positions_[at_]);
+  }
+  Marks& marks() { return selected_.marks(positions_[at_]); }
 
   Selected& selected_;
   Fetch fetch_;

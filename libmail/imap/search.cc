@@ -1,6 +1,7 @@
 #include "libmail/imap/search.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "libmail/base/ascii.h"
@@ -91,7 +92,7 @@ Result<std::vector<std::size_t>> Searcher::run(const Search& search) {
   TRY(prepare(key, charset));
   std::vector<std::size_t> found;
   for (std::size_t position = 0; position < selected_.messages().size(); ++position) {
-    if (selected_.message(position).gone) continue;
+    if (selected_.marks(position).gone) continue;
     data_.reset();
     auto is_match = matches(key, position);
     if (!is_match && is_match.error().code == Errc::NotFound) continue;  // expunged meanwhile
@@ -105,7 +106,6 @@ Result<std::vector<std::size_t>> Searcher::run(const Search& search) {
 
 // Recursion is bounded by kMaxSearchDepth.
 Result<bool> Searcher::matches(const SearchKey& key, std::size_t position) {
-  const auto& message = selected_.message(position);
   switch (key.kind) {
     case Kind::All:
       return true;
@@ -128,22 +128,22 @@ Result<bool> Searcher::matches(const SearchKey& key, std::size_t position) {
     case Kind::Sequence:
       return contains(key.set.resolve(selected_.count()), static_cast<std::uint32_t>(position + 1));
     case Kind::Uid:
-      return contains(key.set.resolve(selected_.messages().back().info.uid.value),
-                      message.info.uid.value);
+      return contains(key.set.resolve(selected_.messages().back().uid.value),
+                      selected_.message(position).uid.value);
     default:
-      return matches_message(key, message);
+      return matches_message(key, position);
   }
 }
 
-Result<bool> Searcher::matches_message(const SearchKey& key, const ViewMessage& message) {
-  const auto& info = message.info;
+Result<bool> Searcher::matches_message(const SearchKey& key, std::size_t position) {
+  const auto& info = selected_.message(position);
   switch (key.kind) {
     case Kind::FlagSet:
       return info.flags.has(key.flag);
     case Kind::Keyword:
       return info.flags.has_keyword(key.text);
     case Kind::Recent:
-      return message.recent;
+      return selected_.marks(position).recent;
     case Kind::Before:
     case Kind::On:
     case Kind::Since:
@@ -162,28 +162,27 @@ Result<bool> Searcher::matches_message(const SearchKey& key, const ViewMessage& 
       return key.kind == Kind::Older ? is_older : !is_older;
     }
     case Kind::Header:
-      return header_matches(key, message);
+      return header_matches(key, info.uid);
     case Kind::SentBefore:
     case Kind::SentOn:
     case Kind::SentSince:
-      return sent_matches(key, message);
+      return sent_matches(key, info.uid);
     default:
-      return body_matches(key, message);
+      return body_matches(key, info.uid);
   }
 }
 
-Result<MessageData*> Searcher::data(const ViewMessage& message) {
-  if (data_) return &*data_;
+MessageData& Searcher::data(store::Uid uid) {
+  if (data_) return *data_;
   if (held_messages_ % kHeldMessages == 0) hold_.reset();
   ++held_messages_;
   if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
-  data_.emplace(TRY(MessageData::open(selected_.mailbox(), message.info.uid)));
-  return &*data_;
+  return data_.emplace(selected_.mailbox(), uid);
 }
 
-Result<bool> Searcher::header_matches(const SearchKey& key, const ViewMessage& message) {
-  auto* opened = TRY(data(message));
-  const auto* header = TRY(opened->header());
+Result<bool> Searcher::header_matches(const SearchKey& key, store::Uid uid) {
+  const std::array<std::string_view, 1> names{key.field};
+  const auto* const header = TRY(data(uid).fields(names));
   for (const auto& field : header->fields()) {
     if (!ascii::iequals(header->name(field), key.field)) continue;
     std::string body = message::decode_encoded_words(header->raw_body(field));
@@ -194,9 +193,9 @@ Result<bool> Searcher::header_matches(const SearchKey& key, const ViewMessage& m
 }
 
 // RFC 3501: the Date: field, disregarding time and time zone.
-Result<bool> Searcher::sent_matches(const SearchKey& key, const ViewMessage& message) {
-  auto* opened = TRY(data(message));
-  const auto* header = TRY(opened->header());
+Result<bool> Searcher::sent_matches(const SearchKey& key, store::Uid uid) {
+  static constexpr std::array<std::string_view, 1> kNames{"Date"};
+  const auto* const header = TRY(data(uid).fields(kNames));
   const auto text = header->find("Date");
   const auto date = text ? message::parse_date(*text) : std::nullopt;
   if (!date) return false;
@@ -204,13 +203,13 @@ Result<bool> Searcher::sent_matches(const SearchKey& key, const ViewMessage& mes
                       std::chrono::sys_days{key.date}, Kind::SentBefore, Kind::SentOn, key.kind);
 }
 
-Result<bool> Searcher::body_matches(const SearchKey& key, const ViewMessage& message) {
-  auto* opened = TRY(data(message));
+Result<bool> Searcher::body_matches(const SearchKey& key, store::Uid uid) {
+  auto& opened = data(uid);
   if (key.kind == Kind::Text) {
-    const auto* header = TRY(opened->header());
+    const auto* const header = TRY(opened.header());
     if (fields_hold(*header, key.text)) return true;
   }
-  const auto* structure = TRY(opened->structure());
+  const auto* structure = TRY(opened.structure());
   return part_matches(structure->root, key.text);
 }
 
@@ -227,12 +226,12 @@ Result<bool> Searcher::part_matches(const message::Part& part, std::string_view 
   std::string raw(kRead, '\0');
   std::string octets;
   std::string text;
+  auto* const from = TRY(data_->reader());
   const std::size_t overlap = needle.empty() ? 0 : needle.size() - 1;
   for (std::uint64_t at = part.body.offset; at < part.body.end();) {
     const auto wanted =
         static_cast<std::size_t>(std::min<std::uint64_t>(kRead, part.body.end() - at));
-    const std::size_t count =
-        TRY(data_->reader().read(at, std::span<char>(raw).subspan(0, wanted)));
+    const std::size_t count = TRY(from->read(at, std::span<char>(raw).subspan(0, wanted)));
     if (count == 0) break;
     at += count;
     const bool is_last = at >= part.body.end();

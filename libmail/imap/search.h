@@ -22,11 +22,11 @@ class Searcher {
  private:
   Result<void> prepare(SearchKey& key, std::string_view charset);
   Result<bool> matches(const SearchKey& key, std::size_t position);
-  Result<bool> matches_message(const SearchKey& key, const ViewMessage& message);
-  Result<MessageData*> data(const ViewMessage& message);
-  Result<bool> header_matches(const SearchKey& key, const ViewMessage& message);
-  Result<bool> sent_matches(const SearchKey& key, const ViewMessage& message);
-  Result<bool> body_matches(const SearchKey& key, const ViewMessage& message);
+  Result<bool> matches_message(const SearchKey& key, std::size_t position);
+  MessageData& data(store::Uid uid);
+  Result<bool> header_matches(const SearchKey& key, store::Uid uid);
+  Result<bool> sent_matches(const SearchKey& key, store::Uid uid);
+  Result<bool> body_matches(const SearchKey& key, store::Uid uid);
   Result<bool> part_matches(const message::Part& part, std::string_view needle);
 
   Selected& selected_;

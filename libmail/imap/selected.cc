@@ -12,22 +12,22 @@ Result<std::unique_ptr<Selected>> Selected::open(store::MailStore& store, std::s
   auto mailbox = TRY(store.open(name));
   std::unique_ptr<Selected> selected(
       new Selected(std::string(name), std::move(mailbox), read_only));
-  const auto changes = TRY(selected->mailbox_->since(store::ModSeq{}));
-  selected->merge(changes, false);
+  auto changes = TRY(selected->mailbox_->since(store::ModSeq{}));
   selected->upto_ = changes.upto;
+  selected->merge(std::move(changes), false);
   TRY(selected->take_recent(0));
   return selected;
 }
 
 std::uint32_t Selected::count_recent() const {
   return static_cast<std::uint32_t>(
-      std::count_if(messages_.begin(), messages_.end(), [](const auto& m) { return m.recent; }));
+      std::count_if(marks_.begin(), marks_.end(), [](const Marks& marks) { return marks.recent; }));
 }
 
 std::optional<std::size_t> Selected::find(store::Uid uid) const {
   const auto at = std::lower_bound(messages_.begin(), messages_.end(), uid,
-                                   [](const auto& m, store::Uid u) { return m.info.uid < u; });
-  if (at == messages_.end() || at->info.uid != uid) return std::nullopt;
+                                   [](const auto& m, store::Uid u) { return m.uid < u; });
+  if (at == messages_.end() || at->uid != uid) return std::nullopt;
   return static_cast<std::size_t>(at - messages_.begin());
 }
 
@@ -46,10 +46,10 @@ Result<std::vector<std::size_t>> Selected::resolve(const SequenceSet& set, bool 
     return positions;
   }
   auto at = messages_.begin();
-  for (const auto& range : set.resolve(messages_.back().info.uid.value)) {
+  for (const auto& range : set.resolve(messages_.back().uid.value)) {
     at = std::lower_bound(at, messages_.end(), range.first,
-                          [](const auto& m, std::uint32_t u) { return m.info.uid.value < u; });
-    for (; at != messages_.end() && at->info.uid.value <= range.last; ++at) {
+                          [](const auto& m, std::uint32_t u) { return m.uid.value < u; });
+    for (; at != messages_.end() && at->uid.value <= range.last; ++at) {
       positions.push_back(static_cast<std::size_t>(at - messages_.begin()));
     }
   }
@@ -57,6 +57,7 @@ Result<std::vector<std::size_t>> Selected::resolve(const SequenceSet& set, bool 
 }
 
 bool Selected::learn_keywords(const store::Flags& flags) {
+  if (flags.keywords.empty()) return false;
   bool is_new = false;
   for (const auto& keyword : flags.keywords) {
     if (keywords_.has_keyword(keyword)) continue;
@@ -66,54 +67,59 @@ bool Selected::learn_keywords(const store::Flags& flags) {
   return is_new;
 }
 
-void Selected::merge(const store::Changes& changes, bool tell) {
+void Selected::merge(store::Changes changes, bool tell) {
+  for (const auto& info : changes.messages) {
+    keywords_changed_ = learn_keywords(info.flags) || keywords_changed_;
+  }
+  if (messages_.empty()) {  // nothing to compare with
+    messages_ = std::move(changes.messages);
+    marks_.resize(messages_.size());
+    return;
+  }
   if (changes.complete) {
     auto left = changes.messages.begin();
-    for (auto& message : messages_) {
-      while (left != changes.messages.end() && left->uid < message.info.uid) ++left;
-      if (left == changes.messages.end() || left->uid != message.info.uid) message.gone = true;
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+      while (left != changes.messages.end() && left->uid < messages_[i].uid) ++left;
+      if (left == changes.messages.end() || left->uid != messages_[i].uid) marks_[i].gone = true;
     }
   }
   for (const auto& uid : changes.vanished) {
-    if (const auto position = find(uid)) messages_[*position].gone = true;
+    if (const auto position = find(uid)) marks_[*position].gone = true;
   }
-  if (messages_.empty()) messages_.reserve(changes.messages.size());
   for (const auto& info : changes.messages) {
-    keywords_changed_ = learn_keywords(info.flags) || keywords_changed_;
-    if (const auto position = find(info.uid)) {
-      auto& message = messages_[*position];
-      if (tell && message.info.flags != info.flags) message.changed = true;
-      message.info = info;
-    } else if (messages_.empty() || messages_.back().info.uid < info.uid) {
-      messages_.push_back({info, false, false, false});
+    if (messages_.back().uid < info.uid) {
+      messages_.push_back(info);
+      marks_.emplace_back();
+    } else if (const auto position = find(info.uid)) {
+      if (tell && messages_[*position].flags != info.flags) marks_[*position].changed = true;
+      messages_[*position] = info;
     }
   }
 }
 
 // \Recent goes to the first session that shows a message (RFC 3501 section 2.3.2).
 Result<void> Selected::take_recent(std::size_t first_new) {
-  const auto is_new = [](const ViewMessage& m) { return !m.info.old && !m.gone; };
-  const auto begin = messages_.begin() + static_cast<std::ptrdiff_t>(first_new);
-  if (std::none_of(begin, messages_.end(), is_new)) return {};
+  std::vector<std::size_t> fresh;
+  for (std::size_t i = first_new; i < messages_.size(); ++i) {
+    if (!messages_[i].old && !marks_[i].gone) fresh.push_back(i);
+  }
+  if (fresh.empty()) return {};
   if (read_only_) {  // EXAMINE shows \Recent and does not take it
-    for (auto message = begin; message != messages_.end(); ++message) {
-      message->recent = is_new(*message);
-    }
+    for (const std::size_t position : fresh) marks_[position].recent = true;
     return {};
   }
-  std::vector<store::Uid> taken;
+  std::vector<std::size_t> taken;
   const auto changed = mailbox_->change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
     taken.clear();
-    for (auto message = begin; message != messages_.end(); ++message) {
-      if (!is_new(*message)) continue;
-      const auto info = snapshot.find(message->info.uid);
+    for (const std::size_t position : fresh) {
+      const auto info = snapshot.find(messages_[position].uid);
       if (!info || info->old) continue;
       store::Change wish;
       wish.uid = info->uid;
       wish.mark_old = true;
       wishes.push_back(wish);
-      taken.push_back(info->uid);
+      taken.push_back(position);
     }
     return wishes;
   });
@@ -122,9 +128,7 @@ Result<void> Selected::take_recent(std::size_t first_new) {
     log::warning(changed.error().log_text);
     return {};
   }
-  for (const auto& uid : taken) {
-    if (const auto position = find(uid)) messages_[*position].recent = true;
-  }
+  for (const std::size_t position : taken) marks_[position].recent = true;
   apply(*changed, true);
   return {};
 }
@@ -136,21 +140,20 @@ Result<void> Selected::refresh() {
       log::warning(changes.error().log_text);
       return {};
     }
-    for (auto& message : messages_) message.gone = true;  // the mailbox was removed
+    for (auto& marks : marks_) marks.gone = true;  // the mailbox was removed
     return {};
   }
   const std::size_t first_new = messages_.size();
-  merge(*changes, true);
   upto_ = changes->upto;
+  merge(*std::move(changes), true);
   return take_recent(first_new);
 }
 
 // `upto` of a change is not taken: others may have changed things in between.
-void Selected::apply(const store::Changes& changes, bool tell) {
-  store::Changes difference = changes;
-  difference.complete = false;
-  std::erase_if(difference.messages, [&](const auto& info) { return !find(info.uid); });
-  merge(difference, tell);
+void Selected::apply(store::Changes changes, bool tell) {
+  changes.complete = false;
+  std::erase_if(changes.messages, [&](const auto& info) { return !find(info.uid); });
+  merge(std::move(changes), tell);
 }
 
 void Selected::put_flag_lists(std::string& out) {
@@ -179,13 +182,12 @@ Result<void> Selected::introduce(std::string& out) {
   told_recent_ = count_recent();
   out += "* " + std::to_string(told_exists_) + " EXISTS\r\n* " + std::to_string(told_recent_) +
          " RECENT\r\n";
-  const auto unseen = std::find_if(messages_.begin(), messages_.end(), [](const auto& m) {
-    return !m.info.flags.has(store::Flag::Seen);
-  });
+  const auto unseen = std::find_if(messages_.begin(), messages_.end(),
+                                   [](const auto& m) { return !m.flags.has(store::Flag::Seen); });
   if (unseen != messages_.end()) {
     out += "* OK [UNSEEN " + std::to_string(unseen - messages_.begin() + 1) + "] First unseen\r\n";
   }
-  const std::uint32_t after_last = messages_.empty() ? 1 : messages_.back().info.uid.value + 1;
+  const std::uint32_t after_last = messages_.empty() ? 1 : messages_.back().uid.value + 1;
   out += "* OK [UIDVALIDITY " + std::to_string(status.uid_validity.value) + "] UIDs valid\r\n";
   out += "* OK [UIDNEXT " + std::to_string(std::max(status.uid_next.value, after_last)) +
          "] Predicted next UID\r\n";
@@ -198,18 +200,16 @@ void Selected::tell(std::string& out, const Telling& telling) {
   if (keywords_changed_) put_flag_lists(out);
   if (telling.may_expunge) {
     // From the end, so that each number is right when it is read (RFC 3501 section 7.4.1).
-    const bool any = std::any_of(messages_.begin(), messages_.end(),
-                                 [](const auto& message) { return message.gone; });
-    if (any) {
-      const std::size_t first_untold = told_exists_;
-      for (std::size_t i = messages_.size(); i-- > 0;) {
-        if (!messages_[i].gone) continue;
-        if (i >= first_untold) continue;  // came and went unseen
-        out += "* " + std::to_string(i + 1) + " EXPUNGE\r\n";
-        --told_exists_;
-      }
-      std::erase_if(messages_, [](const auto& message) { return message.gone; });
+    const std::size_t first_untold = told_exists_;
+    bool any = false;
+    for (std::size_t i = messages_.size(); i-- > 0;) {
+      if (!marks_[i].gone) continue;
+      any = true;
+      if (i >= first_untold) continue;  // came and went unseen
+      out += "* " + std::to_string(i + 1) + " EXPUNGE\r\n";
+      --told_exists_;
     }
+    if (any) forget_gone();
   }
   const std::uint32_t recent = count_recent();
   if (told_exists_ != count()) {
@@ -222,17 +222,28 @@ void Selected::tell(std::string& out, const Telling& telling) {
     out += "* " + std::to_string(recent) + " RECENT\r\n";
   }
   for (std::size_t i = 0; i < messages_.size(); ++i) {
-    auto& message = messages_[i];
-    if (!message.changed) continue;
-    message.changed = false;
-    if (message.gone) continue;
+    if (!marks_[i].changed) continue;
+    marks_[i].changed = false;
+    if (marks_[i].gone) continue;
+    const auto& message = messages_[i];
     out += "* " + std::to_string(i + 1) + " FETCH (";
-    if (telling.with_uid) out += "UID " + std::to_string(message.info.uid.value) + ' ';
-    if (telling.with_modseq) out += "MODSEQ (" + std::to_string(message.info.modseq.value) + ") ";
+    if (telling.with_uid) out += "UID " + std::to_string(message.uid.value) + ' ';
+    if (telling.with_modseq) out += "MODSEQ (" + std::to_string(message.modseq.value) + ") ";
     out += "FLAGS ";
-    put_flags(out, message.info.flags, message.recent);
+    put_flags(out, message.flags, marks_[i].recent);
     out += ")\r\n";
   }
+}
+
+void Selected::forget_gone() {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < messages_.size(); ++i) {
+    if (marks_[i].gone) continue;
+    messages_[kept] = messages_[i];
+    marks_[kept++] = marks_[i];
+  }
+  messages_.resize(kept);
+  marks_.resize(kept);
 }
 
 }  // namespace mail::imap

@@ -15,8 +15,8 @@
 
 namespace mail::imap {
 
-struct ViewMessage {
-  store::MessageInfo info;
+// What a session knows of a message besides what the mailbox says.
+struct Marks {
   bool recent = false;   // \Recent in this session
   bool gone = false;     // expunged by somebody, not told yet
   bool changed = false;  // flags differ from what was told
@@ -31,8 +31,11 @@ class Selected {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_read_only() const { return read_only_; }
   [[nodiscard]] store::Mailbox& mailbox() { return *mailbox_; }
-  [[nodiscard]] const std::vector<ViewMessage>& messages() const { return messages_; }
-  [[nodiscard]] ViewMessage& message(std::size_t index) { return messages_.at(index); }
+  [[nodiscard]] const std::vector<store::MessageInfo>& messages() const { return messages_; }
+  [[nodiscard]] const store::MessageInfo& message(std::size_t position) const {
+    return messages_.at(position);
+  }
+  [[nodiscard]] Marks& marks(std::size_t position) { return marks_.at(position); }
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(messages_.size()); }
   [[nodiscard]] std::uint32_t count_recent() const;
 
@@ -45,7 +48,7 @@ class Selected {
   // Learns what has changed. A lock that cannot be had is no error: next time then.
   Result<void> refresh();
   // Takes over what change() returned; `tell`: altered flags are new to the client.
-  void apply(const store::Changes& changes, bool tell);
+  void apply(store::Changes changes, bool tell);
 
   struct Telling {
     bool may_expunge = false;
@@ -61,7 +64,8 @@ class Selected {
  private:
   Selected(std::string name, std::unique_ptr<store::Mailbox> mailbox, bool read_only)
       : name_(std::move(name)), mailbox_(std::move(mailbox)), read_only_(read_only) {}
-  void merge(const store::Changes& changes, bool tell);
+  void merge(store::Changes changes, bool tell);
+  void forget_gone();
   Result<void> take_recent(std::size_t first_new);
   bool learn_keywords(const store::Flags& flags);
   void put_flag_lists(std::string& out);
@@ -69,7 +73,8 @@ class Selected {
   std::string name_;
   std::unique_ptr<store::Mailbox> mailbox_;
   bool read_only_;
-  std::vector<ViewMessage> messages_;  // ascending uid
+  std::vector<store::MessageInfo> messages_;  // ascending uid
+  std::vector<Marks> marks_;                  // of each
   store::ModSeq upto_;
   std::uint32_t told_exists_ = 0;
   std::uint32_t told_recent_ = 0;

@@ -41,7 +41,7 @@ Session::Reply Session::on(const Check&) {
 Result<void> Session::expunge(const std::optional<SequenceSet>& uids) {
   std::vector<SequenceSet::Range> wanted;
   if (uids && selected_->count() > 0) {
-    wanted = uids->resolve(selected_->messages().back().info.uid.value);
+    wanted = uids->resolve(selected_->messages().back().uid.value);
   }
   const auto changes = TRY(selected_->mailbox().change([&](const store::Snapshot& snapshot) {
     std::vector<store::Change> wishes;
@@ -98,7 +98,7 @@ Session::Reply Session::on(const Store& command) {
   const auto positions = TRY(selected_->resolve(command.set, command.by_uid));
   std::vector<store::Uid> uids;
   for (const auto position : positions) {
-    if (!selected_->message(position).gone) uids.push_back(selected_->message(position).info.uid);
+    if (!selected_->marks(position).gone) uids.push_back(selected_->message(position).uid);
   }
   std::vector<store::Uid> modified;
   const auto changes = TRY(selected_->mailbox().change([&](const store::Snapshot& snapshot) {
@@ -123,7 +123,7 @@ Session::Reply Session::on(const Store& command) {
   selected_->apply(changes, !command.silent || condstore_);
   if (!command.silent) {  // RFC 3501 section 6.4.6: the new value, changed or not
     for (const auto uid : uids) {
-      if (const auto position = selected_->find(uid)) selected_->message(*position).changed = true;
+      if (const auto position = selected_->find(uid)) selected_->marks(*position).changed = true;
     }
   }
   if (modified.empty()) return std::string("OK Store completed");
@@ -149,7 +149,7 @@ Result<std::string> Session::copy_messages(const std::vector<std::size_t>& posit
   store::Mailbox& mailbox = opened ? *opened : selected_->mailbox();
   std::vector<store::MessageInfo> infos;
   for (const auto position : positions) {
-    infos.push_back(selected_->message(position).info);
+    infos.push_back(selected_->message(position));
     copied->push_back(infos.back().uid);
   }
   auto stored = store::append_copies(selected_->mailbox(), infos, mailbox);
@@ -195,7 +195,7 @@ Session::Reply Session::on(const Search& search) {
   std::uint64_t highest = 0;
   numbers.reserve(found.size());
   for (const auto position : found) {
-    const auto& info = selected_->message(position).info;
+    const auto& info = selected_->message(position);
     numbers.push_back(search.by_uid ? info.uid.value : static_cast<std::uint32_t>(position + 1));
     highest = std::max(highest, info.modseq.value);
   }

@@ -40,7 +40,8 @@ LoggedMailbox::LoggedMailbox(std::string log_path, const std::string& index_path
     : settings_(settings),
       clock_(settings.clock != nullptr ? *settings.clock : system_clock()),
       log_(std::move(log_path), clock_,
-           StateLogOptions{.lock_timeout = settings.lock_timeout, .index_path = index_path}) {}
+           StateLogOptions{.lock_timeout = settings.lock_timeout, .index_path = index_path}),
+      cache_(MessageCache::path_for(index_path)) {}
 
 MessageInfo LoggedMailbox::info_of(const Entry& entry) {
   return {entry.uid, entry.modseq, entry.flags, entry.old != 0, entry.size, entry.date};
@@ -70,6 +71,11 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
   }
   std::sort(changes.vanished.begin(), changes.vanished.end());
   return changes;
+}
+
+MessageCache* LoggedMailbox::cache() {
+  cache_.belong_to(state().mailbox_id, state().uid_validity, state().messages);
+  return &cache_;
 }
 
 Result<Changes> LoggedMailbox::change(const Edit& edit) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "libmail/store/mailbox.h"
+#include "libmail/store/message_cache.h"
 #include "libmail/store/settings.h"
 #include "libmail/store/state_log.h"
 
@@ -40,6 +41,7 @@ class LoggedMailbox : public Mailbox {
   Result<Changes> since(ModSeq after) override;
   Result<Changes> change(const Edit& edit) override;
   Result<void> lock_exclusively() override;
+  [[nodiscard]] MessageCache* cache() override;
 
  protected:
   // Brings log and format together: afterwards state() is today's, durable, and every message that
@@ -95,6 +97,7 @@ class LoggedMailbox : public Mailbox {
 
   FileDescriptor session_lock_;
   std::shared_ptr<const Index> restored_;
+  MessageCache cache_;  // behind what it looks into
 };
 
 // A Mailbox that shares its implementation with the readers it has given out, and with other
@@ -120,6 +123,7 @@ class SharedMailbox final : public Mailbox {
     return core_->hold_for_reading();
   }
   Result<std::map<Uid, FormerIds>> former_ids() override { return core_->former_ids(); }
+  [[nodiscard]] MessageCache* cache() override { return core_->cache(); }
   [[nodiscard]] int event_fd() override { return core_->event_fd(); }
   Result<void> fold() override { return core_->fold(); }
   Result<void> lock_exclusively() override { return core_->lock_exclusively(); }

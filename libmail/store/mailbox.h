@@ -27,6 +27,8 @@
 
 namespace mail::store {
 
+class MessageCache;
+
 // A message that lies in a file of its own, whose octets nobody alters: a mailbox of the same kind
 // may give that file another name instead of writing the octets once more.
 struct MessageFile {
@@ -155,6 +157,10 @@ class Mailbox {
   // Other programs' writers wait, so not for longer than a moment, never for a peer; no change(),
   // append() or fold() of this mailbox meanwhile. Empty: there is none to hold, or it was not had.
   [[nodiscard]] virtual std::shared_ptr<void> hold_for_reading() { return {}; }
+
+  // What sessions have worked out of messages' octets; null: nothing is kept. Of messages that
+  // since() has told.
+  [[nodiscard]] virtual MessageCache* cache() { return nullptr; }
 
   // Of every message; empty where the format keeps none.
   virtual Result<std::map<Uid, FormerIds>> former_ids() { return {}; }

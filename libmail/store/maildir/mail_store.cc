@@ -227,7 +227,7 @@ void MaildirMailStore::remove_elsewhere(const Place& place) const {
   for (const auto& root : other_roots()) {
     const std::string path = root + "/" + place.key;
     for (const char* file : {"tubepost.state", "tubepost.state.session", "tubepost.index",
-                             "dovecot-uidlist", "dovecot-keywords"}) {
+                             "tubepost.cache", "dovecot-uidlist", "dovecot-keywords"}) {
       ::unlink((path + "/" + file).c_str());
     }
     ::rmdir(path.c_str());

@@ -294,7 +294,8 @@ Result<void> MboxMailStore::remove_folder(const std::string& folder) {
 
 void MboxMailStore::remove_state(const std::string& name) const {
   const std::string log_path = log_path_of(name);
-  std::vector<std::string> files{index_path_of(log_path)};
+  const std::string index = index_path_of(log_path);
+  std::vector<std::string> files{index, MessageCache::path_for(index)};
   for (const char* suffix : {"", ".session", ".window", ".window-2"}) {
     files.push_back(log_path + suffix);
   }
@@ -334,7 +335,10 @@ Result<void> MboxMailStore::rename_state(const std::string& from, const std::str
   for (const char* suffix : {"", ".session", ".window", ".window-2"}) {
     TRY(move(old_path + suffix, new_path + suffix));
   }
-  return move(index_path_of(old_path), index_path_of(new_path));
+  const std::string old_index = index_path_of(old_path);
+  const std::string new_index = index_path_of(new_path);
+  TRY(move(MessageCache::path_for(old_index), MessageCache::path_for(new_index)));
+  return move(old_index, new_index);
 }
 
 Result<void> MboxMailStore::rename_files(const Place& from, const Place& to) {

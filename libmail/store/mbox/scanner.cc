@@ -1,5 +1,7 @@
 #include "libmail/store/mbox/scanner.h"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "libmail/base/ascii.h"
@@ -220,12 +222,14 @@ class Scanner {
 
 Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                         Scanner& scanner) {
-  std::string buffer(kChunk, '\0');
+  // Often one message.
+  const auto room = static_cast<std::size_t>(std::clamp<std::uint64_t>(end - begin, 1, kChunk));
+  std::string buffer(room, '\0');
   std::size_t have = 0;
   std::uint64_t at = begin;  // of buffer's first octet
   bool starts = true;
   for (;;) {
-    const auto want = std::min<std::uint64_t>(kChunk - have, end - (at + have));
+    const auto want = std::min<std::uint64_t>(room - have, end - (at + have));
     std::size_t got = 0;
     if (want > 0) {
       got = TRY(sys::pread(fd, std::span(buffer).subspan(have, static_cast<std::size_t>(want)),
@@ -240,14 +244,13 @@ Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint
       done = lf + 1;
     }
     const bool at_end = got == 0;
-    if (done < have && (at_end || (done == 0 && have == kChunk))) {
+    if (done < have && (at_end || (done == 0 && have == room))) {
       scanner.line(view.substr(done), at + done, starts);
       starts = false;
       done = have;
     }
-    buffer.erase(0, done);
-    buffer.resize(kChunk);
     have -= done;
+    std::memmove(buffer.data(), buffer.data() + done, have);
     at += done;
     if (at_end) break;
   }
