@@ -185,6 +185,10 @@ bool apply_one(State& state, std::string_view op) {
     state.rewrite = Rewrite{in.number(16), in.number(), in.number(), in.number(), in.number()};
   } else if (verb == "rewritten") {
     state.rewrite.reset();
+  } else if (verb == "looked") {
+    Looked looked{in.number(16), {}};
+    while (!in.at_end()) looked.numbers.push_back(in.number());
+    if (in.ok()) state.looked = std::move(looked);
   } else if (verb == "floor") {
     state.floor = in.modseq();
   } else if (verb == "last") {
@@ -361,6 +365,11 @@ void Ops::window(const Rewrite& rewrite) {
   number(rewrite.windows);
 }
 void Ops::rewritten() { begin("rewritten"); }
+void Ops::looked(const Looked& looked) {
+  begin("looked");
+  word(hex(looked.index));
+  for (const std::uint64_t one : looked.numbers) number(one);
+}
 
 Result<std::string> State::word_of(const Key& key) const {
   if (!key.is_name) return std::to_string(key.value);

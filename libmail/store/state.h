@@ -63,6 +63,14 @@ struct Rewrite {
   std::uint64_t windows = 0;
 };
 
+// What an index says is as it was, but for how the format's files look from outside (their times
+// after a change in place). Saves writing the index anew.
+struct Looked {
+  std::uint64_t index = 0;             // IndexHeader::nonce
+  std::vector<std::uint64_t> numbers;  // the format's own
+  bool operator==(const Looked&) const = default;
+};
+
 struct Done {
   std::uint64_t seconds = 0;  // since 1970
   bool may_be_retried = false;
@@ -90,6 +98,7 @@ struct State {
   std::map<std::string, Intent> intents;
   std::map<std::string, Done> done;
   std::optional<Rewrite> rewrite;
+  std::optional<Looked> looked;  // the last one since the index
 
   // One line's operations. Unknown ones are passed over (written by a later version); false if a
   // known one cannot be read.
@@ -126,6 +135,7 @@ class Ops {
   void abandon(std::string_view id);  // void
   void window(const Rewrite& rewrite);
   void rewritten();
+  void looked(const Looked& looked);
 
  private:
   void begin(std::string_view verb);

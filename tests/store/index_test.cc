@@ -1,8 +1,11 @@
 // The index is disposable: whatever is wrong with it costs one rebuild, and nothing else.
 #include "libmail/store/index.h"
 
+#include <unistd.h>
+
 #include <random>
 
+#include "libmail/base/faults.h"
 #include "libmail/base/log.h"
 #include "tests/store/disk_fixture.h"
 
@@ -225,6 +228,98 @@ INSTANTIATE_TEST_SUITE_P(Store, IndexOf,
                          testing::Values(IndexCase{"mbox", mbox_place},
                                          IndexCase{"maildir", maildir_place}),
                          [](const auto& one) { return one.param.name; });
+
+class IndexOfLargeMbox : public testing::Test {
+ protected:
+  static constexpr std::uint32_t kMany = 1500;  // 6 MB: reading it takes more than 20 preads
+  static constexpr std::size_t kFew = 18;
+
+  void SetUp() override {
+    log::open("test", log::Sink::Discard);
+    std::vector<NewMessage> messages;
+    for (std::uint32_t n = 1; n <= kMany; ++n) messages.push_back(new_message(text(n)));
+    const auto box = open();
+    expect_ok(box->append_all(messages));
+    expect_ok(box->fold());
+    flag({3}, true);    // the first time makes room for flags, and moves what lies behind
+    ::usleep(120'000);  // until its times hide nothing
+    index_ = slurp(index_path());
+    ASSERT_FALSE(index_.empty());
+  }
+  static std::string text(std::uint32_t n) {
+    return "Subject: " + std::to_string(n) + "\n\n" + std::string(3960, 'x') + "\n";
+  }
+  std::unique_ptr<Mailbox> open() {
+    stores_.push_back(fixture_.open());
+    return expect_ok(stores_.back()->open("INBOX"));
+  }
+  void flag(Uid uid, bool on) {
+    const auto box = open();
+    expect_ok(box->change([&](const Snapshot& snapshot) {
+      Flags flags = snapshot.find(uid)->flags;
+      flags.set(Flag::Flagged, on);
+      return std::vector<Change>{{uid, flags}};
+    }));
+    expect_ok(box->fold());
+  }
+  static std::size_t preads(const std::function<void()>& work) {
+    faults::arm("never:1:EIO");
+    work();
+    const auto count = faults::calls_seen("pread");
+    faults::arm("");
+    return count;
+  }
+  void expect_flag(Mailbox& box, std::uint32_t uid, bool on) {
+    const auto now = all(box);
+    ASSERT_GE(now.size(), kMany);
+    EXPECT_EQ(now.at(uid - 1).flags.has(Flag::Flagged), on);
+    EXPECT_EQ(body(box, {uid}, View::Wire), to_wire(text(uid)));
+    EXPECT_EQ(body(box, {kMany}, View::Wire), to_wire(text(kMany)));
+  }
+  [[nodiscard]] std::string index_path() const {
+    return fixture_.home() + "/mail/.imap/.tubepost/INBOX.state.index";
+  }
+
+  MboxFixture fixture_;
+  std::vector<std::unique_ptr<MailStore>> stores_;
+  std::string index_;
+};
+
+TEST_F(IndexOfLargeMbox, StaysWhereFlagsAreWrittenInPlace) {
+  const auto session = open();
+  expect_flag(*session, 3, true);
+  for (const bool on : {false, true, false}) {
+    EXPECT_LT(preads([&] { flag({3}, on); }), kFew);
+    EXPECT_EQ(slurp(index_path()), index_);
+    EXPECT_EQ(slurp(fixture_.inbox()).find("X-Status: F") != std::string::npos, on);
+    EXPECT_LT(preads([&] { expect_flag(*open(), 3, on); }), kFew);
+    EXPECT_LT(preads([&] { expect_flag(*session, 3, on); }), kFew);  // has the same index
+  }
+}
+
+TEST_F(IndexOfLargeMbox, WhatOthersDoBeforeAndBehindIsSeen) {
+  const auto session = open();
+  all(*session);
+  // Grown since the index: what a fold in place tells of it is not enough.
+  spill_behind(fixture_.inbox(),
+               "From a@b Sat Aug 15 19:02:06 2020\nSubject: new\n\nfrom procmail\n\n");
+  flag({3}, false);
+  expect_flag(*session, 3, false);
+  EXPECT_EQ(all(*open()).size(), kMany + 1);
+  EXPECT_EQ(body(*open(), {kMany + 1}, View::Wire), to_wire("Subject: new\n\nfrom procmail\n"));
+  flag({3}, true);
+  // Altered in the middle, with the length kept, after such a fold.
+  ::usleep(20'000);
+  std::string octets = slurp(fixture_.inbox());
+  octets.replace(octets.find("Subject: 1200\n"), 14, "Subject: 9999\n");
+  spill(fixture_.inbox(), octets);
+  const auto reader = open();
+  for (Mailbox* const box : {reader.get(), session.get()}) {
+    const auto now = all(*box);
+    EXPECT_EQ(now.size(), kMany + 1);
+    EXPECT_EQ(now.back().uid.value, kMany + 2);  // the altered one is another
+  }
+}
 
 TEST(Index, NoneIsNeeded) {
   TemporaryHome home;

@@ -10,7 +10,6 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr std::size_t kMany = 100;  // messages whose reading costs more than an index
 constexpr std::uint64_t kMaxHeader = 16ULL << 20U;  // octets; beyond it flags stay in the log
 constexpr std::uint64_t kMuch = 64UL * 1024;        // octets that are better not moved for a flag
 
@@ -191,10 +190,9 @@ Result<void> MboxMailbox::write_pending(std::span<const Flags> coming) {
     follow(splices, tells_uids);
     if (tells_uids) note_base(TRY(read_base()));
     remember(TRY(sys::fstat(fd_)), {});  // nobody else can have changed it
-    // The next opener would find nothing where the index says.
-    is_index_stale_ = is_index_stale_ || places_.size() > kMany;
   }
   if (tells_uids) TRY(tell_last_uid(coming.size()));
+  if (!splices.empty()) tell_look();
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Looking at the file: what has changed since the last time, at the cost of what has.
 #include <algorithm>
+#include <bit>
 
 #include "libmail/base/log.h"
 #include "libmail/store/mbox/mailbox.h"
@@ -19,6 +20,7 @@ bool is_settled(const struct ::stat& status, std::chrono::system_clock::time_poi
   return std::max(time(status.st_ctim), time(status.st_mtim)) + margin < looked;
 }
 
+constexpr std::size_t kMany = 100;             // messages whose reading costs more than an index
 constexpr std::uint64_t kSmall = 1ULL << 20U;  // octets of an mbox that is read whole when in doubt
 
 }  // namespace
@@ -60,6 +62,34 @@ void MboxMailbox::remember(const struct ::stat& status,
   has_looked_ = true;
 }
 
+// Where a change in place has moved nothing, the index need not be written anew.
+void MboxMailbox::tell_look() {
+  if (!places_.is_as_in_index() || !log_.index()) {
+    // The next opener would find nothing where the index says.
+    is_index_stale_ = is_index_stale_ || places_.size() > kMany;
+    return;
+  }
+  const auto numbers = std::bit_cast<LookNumbers>(look_);
+  Ops ops;
+  ops.looked({log_.index()->header().nonce, {numbers.begin(), numbers.end()}});
+  static_cast<void>(log_.write(ops, false));
+  adopted_ = state().looked;
+}
+
+void MboxMailbox::adopt_look() {
+  const auto& told = state().looked;
+  LookNumbers numbers{};
+  if (!told || told == adopted_ || !log_.index() || !places_.is_as_in_index() ||
+      told->index != log_.index()->header().nonce || told->numbers.size() != numbers.size()) {
+    return;
+  }
+  adopted_ = told;
+  std::copy(told->numbers.begin(), told->numbers.end(), numbers.begin());
+  look_ = std::bit_cast<Look>(numbers);
+  has_looked_ = look_.inode != 0;
+  read_again_.clear();
+}
+
 Result<void> MboxMailbox::forget_all() {
   // A file that was removed is an empty mailbox. A directory that is not there is a disk that is
   // not mounted: the messages and their UIDs will be back.
@@ -97,6 +127,7 @@ Result<std::vector<Range>> MboxMailbox::find_holes(std::uint64_t size) {
 
 Result<void> MboxMailbox::look() {
   TRY(catch_up());
+  adopt_look();
   if (is_exclusive_ && has_work_left()) {
     const auto guard = TRY(log_.lock());
     TRY(resolve_all());

@@ -122,6 +122,7 @@ void MboxMailbox::put_format(IndexWriter& writer) {
 void MboxMailbox::restore() {
   const auto& index = log_.index();
   forget_look();
+  adopted_.reset();
   if (!index) return;
   Section section = index->header().format;
   if (section.octets < sizeof(Look) || (section.octets - sizeof(Look)) % sizeof(Place) != 0) return;
@@ -137,6 +138,7 @@ void MboxMailbox::restore() {
 Result<void> MboxMailbox::refresh() {
   watch_.look({path_, log_.path()});
   TRY(catch_up());
+  adopt_look();
   const auto status = sys::stat(path_);
   if (!status) {
     if (status.error().code != Errc::NotFound) return fail(status.error());

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <chrono>
 #include <ctime>
 #include <functional>
@@ -98,6 +99,8 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> look_at_all(const struct ::stat& status, const std::vector<Range>& holes);
   Result<void> forget_all();  // the file is not there
   void forget_look();
+  void tell_look();   // to those who have the same index
+  void adopt_look();  // what such a one has told
   void remember(const struct ::stat& status, std::chrono::system_clock::time_point when);
   [[nodiscard]] Result<std::vector<Range>> find_holes(std::uint64_t size);
 
@@ -177,9 +180,11 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
     std::uint64_t untold = 0;  // messages whose X-UID is not their UID
     std::uint64_t dovecot_stamp = 0;
   };
+  using LookNumbers = std::array<std::uint64_t, sizeof(Look) / sizeof(std::uint64_t)>;
   bool has_looked_ = false;
   Look look_;
   Places places_;
+  std::optional<Looked> adopted_;                    // or told ourselves
   std::set<Uid> read_again_;                         // since the last look
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
   std::set<std::string> left_;                       // intents that only their retry can resolve

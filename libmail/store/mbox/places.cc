@@ -20,11 +20,13 @@ Place place_of(const Found& found) {
 }
 
 void Places::assign(std::vector<Place> places) {
+  const auto by_uid = [](const Place& a, const Place& b) { return a.uid < b.uid; };
+  if (!std::is_sorted(places.begin(), places.end(), by_uid)) {
+    std::sort(places.begin(), places.end(), by_uid);
+  }
+  if (in_index_ == 0 && places == own_) return;
   clear();
   own_ = std::move(places);
-  const auto by_uid = [](const Place& a, const Place& b) { return a.uid < b.uid; };
-  if (!std::is_sorted(own_.begin(), own_.end(), by_uid))
-    std::sort(own_.begin(), own_.end(), by_uid);
   if (!own_.empty()) last_uid_ = own_.back().uid;
 }
 
@@ -33,6 +35,7 @@ void Places::assign(std::shared_ptr<const Index> index, const Section& section) 
   index_ = std::move(index);
   section_ = section;
   in_index_ = static_cast<std::size_t>(section.octets / sizeof(Place));
+  is_as_in_index_ = true;
   if (in_index_ == 0) return;
   if (const auto last = at(in_index_ - 1)) {
     last_uid_ = last->uid;
@@ -81,12 +84,14 @@ Result<std::vector<Uid>> Places::uids_at(const std::vector<std::uint64_t>& from)
 
 void Places::append(const Place& place) {
   if (size() > 0 && place.uid == last_uid_) {
+    if (const auto last = at(size() - 1); last && *last == place) return;
     if (own_.empty()) {
       --in_index_;
     } else {
       own_.pop_back();
     }
   }
+  is_as_in_index_ = false;
   own_.push_back(place);
   last_uid_ = place.uid;
 }

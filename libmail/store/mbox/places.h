@@ -27,6 +27,7 @@ struct Place {
 
   [[nodiscard]] std::uint64_t content() const { return from + line_octets; }
   [[nodiscard]] std::uint64_t next() const { return end + gap; }
+  bool operator==(const Place&) const = default;
 };
 static_assert(sizeof(Place) == 40);
 
@@ -38,6 +39,8 @@ class Places {
   void assign(std::vector<Place> places);  // in any order
   // Stays there; read as it is asked for.
   void assign(std::shared_ptr<const Index> index, const Section& section);
+  // They came from an index, and nothing is otherwise since.
+  [[nodiscard]] bool is_as_in_index() const { return is_as_in_index_; }
 
   [[nodiscard]] std::size_t size() const { return in_index_ + own_.size(); }
   [[nodiscard]] Uid last_uid() const { return last_uid_; }  // the highest
@@ -57,7 +60,8 @@ class Places {
   std::shared_ptr<const Index> index_;
   Section section_;
   std::size_t in_index_ = 0;  // so many of the index's are the first
-  std::vector<Place> own_;    // ascending UID
+  bool is_as_in_index_ = false;
+  std::vector<Place> own_;  // ascending UID
   Uid last_uid_;
 };
 
