@@ -5,7 +5,7 @@
 
 At once, over INBOX and the folder "other": two IMAP sessions that append, set flags, copy, move and expunge; a POP3
 session that retrieves and deletes; deliveries by record conversation (some of them retried until they are taken) and by
-`deliver USER`; a program that knows nothing of ours (foreign.py). An index is removed now and then.
+`deliver USER`; a program that knows nothing of ours (foreign.py). An index or a cache is removed now and then.
 
 Every message has an id and one owner: only that one alters it, so what may be there is known at any time as a set of
 worlds (flags in INBOX or none, flags in "other" or none). What is acknowledged (tagged OK, +OK to QUIT, OK to the record,
@@ -284,7 +284,7 @@ class Imap(Program):
         self.may_hang_up = self.loop.working > 0
         while True:
             try:
-                _, untagged = self.command("UID FETCH 1:* (UID FLAGS MODSEQ BODY.PEEK[])")
+                _, untagged = self.command("UID FETCH 1:* (UID FLAGS MODSEQ ENVELOPE BODY.PEEK[])")
                 break
             except Refused as refusal:  # another session has expunged meanwhile, or was killed in it
                 assert re.search("EXPUNGEISSUED|INUSE", str(refusal)) and self.loop.working > 0, refusal
@@ -295,6 +295,7 @@ class Imap(Program):
                 continue
             uid = int(re.search(rb"UID (\d+)", line).group(1))
             name = self.loop.identify(literals[0].replace(b"\r\n", b"\n"), f"UID {uid} of {BOXES[box]}")
+            assert b' "%s" ' % name.encode() in line, f"UID {uid} of {BOXES[box]} is {name}, its ENVELOPE another's: {line}"
             books.note_uid(box, self.validity, uid, name)
             modseq = int(re.search(rb"MODSEQ \((\d+)\)", line).group(1))
             books.note_modseq((BOXES[box], uid), modseq, befores.get((BOXES[box], uid), 0))
@@ -696,7 +697,8 @@ class Loop:
 
     def remove_index(self, rng):
         folder = self.mail.dir
-        found = [os.path.join(top, name) for top, _, names in os.walk(folder) for name in names if name.endswith(".index")]
+        found = [os.path.join(top, name) for top, _, names in os.walk(folder) for name in names
+                 if name.endswith((".index", ".cache"))]
         if found:
             try:
                 os.unlink(rng.choice(found))
