@@ -1,12 +1,20 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "cmd/common/login_program.h"
 #include "libmail/auth/account_list.h"
 #include "libmail/base/ascii.h"
+#include "libmail/base/log.h"
 #include "libmail/config/bindings.h"
 #include "libmail/config/values.h"
+#include "libmail/local/branches.h"
+#include "libmail/local/packet.h"
+#include "libmail/local/socket_conversation.h"
 
 namespace mail::cmd {
 namespace {
@@ -26,6 +34,25 @@ std::string masked(const std::vector<std::string>& networks) {
   std::string text;
   for (const auto& network : networks) text += config::mask_network(network) + ' ';
   return text;
+}
+
+// A new user's directories in root's tree (S56): deliver has the rights to make them, a login
+// server has not. A check is all that it takes.
+std::function<void(const auth::Identity&)> directory_maker(store::Settings mail,
+                                                           std::string deliver_socket) {
+  return [mail = std::move(mail),
+          deliver_socket = std::move(deliver_socket)](const auth::Identity& identity) {
+    if (::geteuid() != 0) return;
+    const auto located = store::locate_mail(mail, {identity.user, identity.home, identity.uid},
+                                            identity.mail_location);
+    if (!located || !local::needs_monitor(located->location.branches)) return;
+    local::SocketConversation deliver([&] { return local::connect_packet_socket(deliver_socket); });
+    const auto verdict =
+        deliver.check({alias::Kind::User, identity.user, identity.user, {}, {}, false}, 0);
+    if (verdict.answer == local::Answer::Ok) return;
+    log::warning(log::escape(identity.user) + ": deliver did not make " +
+                 log::escape(located->location.root) + ": " + log::escape(verdict.text));
+  };
 }
 
 login::Settings settings_for(const config::Configuration& config,
@@ -64,7 +91,11 @@ login::Settings settings_for(const config::Configuration& config,
   settings.front_memory = memory_of(dovecot, connection.protocol + "-login",
                                     memory == 0 ? kFrontMemory : std::min(memory, kFrontMemory));
   // smtp's sessions are no processes of their own.
-  if (connection.protocol != "smtp") settings.configuration = config.serialize();
+  if (connection.protocol != "smtp") {
+    settings.configuration = config.serialize();
+    settings.before_session = directory_maker(config::store_settings(config, connection),
+                                              postfix.get_string("deliver_socket"));
+  }
   settings.files = config.files();
   for (const auto& passdb : settings.accounts.passdbs) {
     if (!passdb.path.empty()) settings.files.push_back(passdb.path);

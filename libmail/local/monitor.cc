@@ -14,6 +14,7 @@
 #include "libmail/base/sys.h"
 #include "libmail/confine/files.h"
 #include "libmail/local/become.h"
+#include "libmail/local/branches.h"
 #include "libmail/local/dot_lock.h"
 #include "libmail/local/packet.h"
 #include "libmail/local/record.h"
@@ -72,25 +73,39 @@ std::optional<gid_t> mail_group() {
 
 // S47: made on first delivery, owner the user, group mail, mode 0660. O_EXCL and O_NOFOLLOW:
 // whoever may write in the spool cannot make us give away another file.
-Result<void> make_spool_mailbox(const Place& place, const auth::Identity& identity) {
-  const bool root = ::geteuid() == 0;
-  if (place.format == store::Format::Maildir) {
-    TRY(sys::mkdir(place.path, 0700));
-    const auto fd = TRY(sys::open(place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (root && ::fchown(fd.get(), identity.uid, identity.gid) != 0) {
-      return fail(sys::error_from_errno(errno, "chown", place.path));
-    }
-    return {};
-  }
-  const auto fd = TRY(sys::open(place.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  if (root) {
+Result<void> make_spool_mbox(const FileDescriptor& directory, const Place& place,
+                             const auth::Identity& identity) {
+  const std::string name = place.path.substr(place.path.rfind('/') + 1);
+  const auto fd =
+      TRY(sys::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  if (::geteuid() == 0) {
     const gid_t group = mail_group().value_or(identity.gid);
     if (::fchown(fd.get(), identity.uid, group) != 0 || ::fchmod(fd.get(), 0660) != 0) {
       return fail(sys::error_from_errno(errno, "chown", place.path));
     }
   }
-  const auto slash = place.path.rfind('/');
-  return sys::fsync_directory(slash == 0 ? "/" : place.path.substr(0, slash));
+  return sys::fsync(directory, place.path);
+}
+
+Result<void> make_spool_maildir(const Place& place, const auth::Identity& identity) {
+  TRY(sys::mkdir(place.path, 0700));
+  const auto fd = TRY(sys::open(place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (::geteuid() == 0 && ::fchown(fd.get(), identity.uid, identity.gid) != 0) {
+    return fail(sys::error_from_errno(errno, "chown", place.path));
+  }
+  return {};
+}
+
+// Returns the directory of a spool, if one of them is that. What is not there afterwards is told by
+// whoever needs it.
+FileDescriptor make_branches(const Place& place, const auth::Identity& identity) {
+  FileDescriptor spool;
+  for (const auto& branch : place.branches) {
+    auto made = make_branch(branch, identity);
+    if (!made) log::error(made.error().log_text);
+    if (made && branch.is_spool) spool = *std::move(made);
+  }
+  return spool;
 }
 
 // /var/lib/tubepost/state/UID, for mailboxes whose owner has no usable home (DESIGN.md section 5).
@@ -114,8 +129,13 @@ void make_state_directory(const Settings& settings, const auth::Identity& identi
 
 class Requests {
  public:
-  Requests(const Settings& settings, auth::Identity identity, std::optional<Place> place)
-      : settings_(settings), identity_(std::move(identity)), place_(std::move(place)) {}
+  // `spool`: the directory of the place, if it has been found to be root's.
+  Requests(const Settings& settings, auth::Identity identity, std::optional<Place> place,
+           FileDescriptor spool)
+      : settings_(settings),
+        identity_(std::move(identity)),
+        place_(std::move(place)),
+        spool_(std::move(spool)) {}
 
   std::string_view serve(std::string_view request) {
     if (request.size() != 1 || !place_) return kRefused;
@@ -139,23 +159,32 @@ class Requests {
   [[nodiscard]] bool is_ours() const { return ::geteuid() != 0 || is_roots_path(place_->path); }
   Result<void> make() {
     if (!place_->in_spool) return fail(Errc::Denied, "Not in the spool");
-    if (!is_ours()) {
+    if (sys::lstat(place_->path)) return {};
+    if (!spool_.is_open() && !is_ours()) {
       log::info(log::escape(place_->path) +
                 ": left to its owner to make, as a directory above it is not root's alone");
       return {};
     }
-    auto made = make_spool_mailbox(*place_, identity_);
+    auto made = make_spool_mailbox();
     if (!made && made.error().code == Errc::Exists) return {};
     return made;
+  }
+  Result<void> make_spool_mailbox() {
+    if (place_->format == store::Format::Maildir) return make_spool_maildir(*place_, identity_);
+    if (!spool_.is_open()) {
+      const std::string above = place_->path.substr(0, place_->path.rfind('/') + 1);
+      spool_ = TRY(sys::open(above, O_RDONLY | O_DIRECTORY));
+    }
+    return make_spool_mbox(spool_, *place_, identity_);
   }
   std::string_view lock(std::chrono::milliseconds timeout) {
     if (!place_->in_spool || place_->format != store::Format::Mbox || dotlock_.is_held()) {
       return kRefused;
     }
-    auto taken = dotlock_.take(place_->path, timeout, settings_.stale_lock_time);
     // A spool that nobody may make files in has no dotlocks, nor one where a user could lead us to
     // another place: the OFD lock is the obligatory one.
     if (!is_ours()) return kDone;
+    auto taken = dotlock_.take(place_->path, timeout, settings_.stale_lock_time);
     if (!taken && taken.error().code == Errc::Denied) return kDone;
     if (!taken && taken.error().code == Errc::InUse) return kBusy;
     return answer(taken);
@@ -169,6 +198,7 @@ class Requests {
   const Settings& settings_;
   auth::Identity identity_;
   std::optional<Place> place_;
+  FileDescriptor spool_;
   DotLockFile dotlock_;
 };
 
@@ -343,7 +373,11 @@ void serve_connection(const MonitorWorld& world, FileDescriptor socket) {
   }
   auto whose = rights_for(world, end_point_of(*record));
   if (!whose) return send_outcome(socket, refuse(whose.error()));
-  if (whose->place) make_state_directory(world.recipient.settings, whose->identity);
+  FileDescriptor spool;
+  if (whose->place) {
+    make_state_directory(world.recipient.settings, whose->identity);
+    spool = make_branches(*whose->place, whose->identity);
+  }
   auto requests = make_packet_pair();
   if (!requests) return log::error(requests.error().log_text);
   const pid_t child = ::fork();
@@ -356,7 +390,7 @@ void serve_connection(const MonitorWorld& world, FileDescriptor socket) {
   socket.reset();
   first->descriptor.reset();
   requests->theirs.reset();
-  Requests table(world.recipient.settings, whose->identity, whose->place);
+  Requests table(world.recipient.settings, whose->identity, whose->place, std::move(spool));
   for (;;) {
     const auto packet = receive_packet(requests->ours, MonotonicTime::max());
     if (!packet || !send_packet(requests->ours, table.serve(packet->octets))) break;

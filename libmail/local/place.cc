@@ -1,5 +1,7 @@
 #include "libmail/local/place.h"
 
+#include <utility>
+
 #include "libmail/base/log.h"
 
 namespace mail::local {
@@ -27,6 +29,7 @@ Result<Place> place_of(const Settings& settings, const auth::Identity& identity,
   Place place;
   place.format = located->location.format;
   place.path = located->location.inbox;
+  place.branches = std::move(located->location.branches);
   place.in_spool = !is_below(place.path, identity.home);
   trace.add(located->rule, identity.user + " has its mail in " +
                                (place.format == store::Format::Mbox ? "mbox " : "Maildir ") +

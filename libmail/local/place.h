@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "libmail/auth/authenticator.h"
 #include "libmail/base/result.h"
@@ -19,6 +20,7 @@ struct Place {
   // Not below the home: the user cannot make it, the monitor does, and an mbox gets a dotlock
   // there.
   bool in_spool = false;
+  std::vector<store::Branch> branches{};  // directories that appear with the first message
 };
 
 // Config for a location that cannot be understood, Denied for an account name that is no file name.

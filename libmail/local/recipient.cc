@@ -99,12 +99,26 @@ std::string_view status_word(const Verdict& verdict) {
   return verdict.status.cls == 5 ? "bounced" : "deferred";
 }
 
+namespace {
+
+// Where the mailbox will lie, or a directory above it; empty: it is missing, and not ours to make.
+std::string room_for(const Place& place) {
+  std::string directory = directory_of(place.path);
+  if (!place.in_spool || sys::exists(directory)) return directory;
+  const auto own = std::ranges::find_if(place.branches, [&](const store::Branch& branch) {
+    return directory.starts_with(branch.base) && store::is_own_branch(branch);
+  });
+  return own == place.branches.end() ? std::string{} : own->base;
+}
+
+}  // namespace
+
 Verdict Recipient::check(const alias::EndPoint& end_point, std::uint64_t size_octets) {
   if (end_point.kind != alias::Kind::User) return ok("Ok");
   Trace trace;
   const auto place = place_of(world_.settings, identity_, trace);
   if (!place) return verdict_of(place.error());
-  const std::string directory = directory_of(place->path);
+  const std::string directory = room_for(*place);
   const auto status = sys::stat(place->path);
   if (status) {
     const std::uint64_t limit = world_.settings.mailbox_size_limit;
@@ -118,8 +132,8 @@ Verdict Recipient::check(const alias::EndPoint& end_point, std::uint64_t size_oc
     }
   } else if (status.error().code != Errc::NotFound) {
     return verdict_of(status.error());
-  } else if (place->in_spool && !sys::exists(directory)) {
-    log::warning("delivery: the directory " + directory + " is missing");
+  } else if (directory.empty()) {
+    log::warning("delivery: the directory " + directory_of(place->path) + " is missing");
     return {Answer::Unwritable, {4, 2, 0}, "Mailbox directory is missing", {}, false};
   }
   if (!has_room(directory, size_octets + world_.settings.queue_minfree)) {

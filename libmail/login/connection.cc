@@ -140,6 +140,7 @@ int run_monitor(const Protocol& protocol, const Settings& settings, const net::P
   } else {
     wait_for_child(front);
   }
+  if (settings.before_session) settings.before_session((*served)->identity);
   const auto executed = execute_session(**served, monitor.release_place(), settings.session_memory);
   log::error(protocol.name + "-login: " + executed.error().log_text);
   say(protocol.unavailable);

@@ -51,6 +51,8 @@ struct Settings {  // Dovecot's names, read by libmail/config
   std::uint64_t session_memory = 256ULL << 20U;
   std::string configuration;       // for the session (HandOver)
   std::vector<std::string> files;  // what an accepting parent watches: configuration, certificates
+  // Called with the rights of the monitor, for whoever has logged in.
+  std::function<void(const auth::Identity&)> before_session;
   // What holds for this peer's connection where it is not all that stands above; empty: that is it.
   std::function<std::optional<Settings>(const net::Peer&)> for_peer;
 };

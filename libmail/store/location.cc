@@ -1,5 +1,8 @@
 #include "libmail/store/location.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <optional>
 #include <utility>
 #include <vector>
@@ -128,6 +131,30 @@ std::string default_inbox(const Location& location) {
   return location.root + "/INBOX/" + location.directory_name;
 }
 
+// `text`: as configured, `path`: what became of it.
+void add_branch(Location& location, std::string_view text, std::string_view path, bool is_spool) {
+  const auto variable = text.find('%');
+  if (!text.starts_with('/') || variable == std::string_view::npos) return;
+  auto base = text.substr(0, text.rfind('/', variable));
+  while (base.ends_with('/')) base.remove_suffix(1);
+  if (base.empty() || path.size() <= base.size()) return;  // "/%d/%n" has no part that is ours
+  location.branches.push_back({std::string(base), std::string(path), is_spool});
+}
+
+void find_branches(Location& location, const std::vector<std::string>& pieces) {
+  add_branch(location, pieces.at(1), location.root, false);
+  for (std::size_t i = 2; i < pieces.size(); ++i) {
+    const std::string_view piece = pieces.at(i);
+    const auto value = piece.substr(piece.find('=') + 1);
+    if (piece.starts_with("INDEX=")) add_branch(location, value, location.index, false);
+    if (piece.starts_with("CONTROL=")) add_branch(location, value, location.control, false);
+    if (!piece.starts_with("INBOX=")) continue;
+    const bool is_file = location.format == Format::Mbox;
+    const std::string_view inbox = location.inbox;
+    add_branch(location, value, is_file ? inbox.substr(0, inbox.rfind('/')) : inbox, is_file);
+  }
+}
+
 }  // namespace
 
 Result<Location> parse_location(std::string_view mail_location, const User& user) {
@@ -154,7 +181,17 @@ Result<Location> parse_location(std::string_view mail_location, const User& user
   for (std::size_t i = 2; i < pieces.size(); ++i) TRY(take_key(location, pieces.at(i), user));
   TRY(check_paths(location));
   if (location.inbox.empty()) location.inbox = default_inbox(location);
+  find_branches(location, pieces);
   return location;
+}
+
+bool is_own_branch(const Branch& branch) {
+  std::string there = branch.path;
+  while (there.size() > branch.base.size() && !sys::exists(there)) {
+    there.resize(there.rfind('/'));
+  }
+  const auto status = sys::stat(there);
+  return status && status->st_uid == ::geteuid();
 }
 
 Location default_location(const User& user, const std::string& spool_directory) {

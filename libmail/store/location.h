@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libmail/base/result.h"
 #include "libmail/store/settings.h"
@@ -21,6 +22,14 @@ struct User {
 
 enum class Format : std::uint8_t { Mbox, Maildir };
 
+// A directory that mail_location names with variables. It appears with the first message (S56), and
+// so do the levels between `base` and it: everybody's, as %d or %1n, so they are root's.
+struct Branch {
+  std::string base;  // before the first variable: the administrator's, never made
+  std::string path;  // below it
+  bool is_spool;     // several users' INBOXes lie in it; else it is the user's
+};
+
 struct Location {
   Format format = Format::Mbox;
   std::string root;                  // the mail root; absolute
@@ -32,7 +41,12 @@ struct Location {
   std::string subscriptions{};       // SUBSCRIPTIONS=: that file's name; empty: the format's own
   bool is_utf8 = false;              // UTF-8: names lie on disk as they are, not in modified UTF-7
   bool drops_empty_parents = false;  // NO-NOSELECT
+  std::vector<Branch> branches{};
 };
+
+// Whether a process can make it by itself: the deepest directory there is, from the base on, is its
+// own (`vmail`), not one where it could shut out others.
+bool is_own_branch(const Branch& branch);
 
 // Errors: Config (unknown format, key or variable, no home for ~; the public text says which, or
 // that the name would lead the path up).

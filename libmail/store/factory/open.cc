@@ -68,6 +68,10 @@ Result<std::vector<std::string>> mail_directories(const Settings& settings,
     const bool is_own = path.starts_with(identity.home + "/");
     if (is_own && !sys::exists(path)) static_cast<void>(sys::make_directories(path, 0700));
   }
+  for (const auto& branch : location.branches) {
+    if (sys::exists(branch.path) || !is_own_branch(branch)) continue;
+    static_cast<void>(sys::make_directories(branch.path, 0700));
+  }
   const auto names = sys::list_directory(location.root);
   if (!names) return directories;
   for (const auto& name : *names) {

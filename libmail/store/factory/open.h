@@ -24,9 +24,9 @@ Result<std::unique_ptr<Mailbox>> open_mailbox_file(const Settings& settings,
                                                    const std::string& path);
 
 // The directories below which a user's mail and its state lie or will lie, for confinement; those
-// in the home are made if they are not there (S59: a new user needs no mkdir). A symbolic link
-// directly in the mail root counts as what it leads to. An mbox is named by its directory, since
-// other programs replace the file by another.
+// in the home, and our own branches, are made if they are not there (S59: a new user needs no
+// mkdir). A symbolic link directly in the mail root counts as what it leads to. An mbox is named by
+// its directory, since other programs replace the file by another.
 Result<std::vector<std::string>> mail_directories(const Settings& settings,
                                                   const auth::Identity& identity);
 
