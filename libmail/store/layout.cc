@@ -22,6 +22,8 @@ constexpr auto kMaildirPrefixes =
     std::to_array<std::string_view>({"dovecot-", "dovecot.", "tubepost-", "tubepost."});
 constexpr auto kMboxFiles =
     std::to_array<std::string_view>({".imap", ".subscriptions", ".tubepost"});
+// What NFS keeps for who has a removed file open; replace_file()'s before its rename.
+constexpr auto kMboxPrefixes = std::to_array<std::string_view>({".nfs", ".subscriptions.tmp"});
 
 template <class List>
 bool is_in(const List& list, std::string_view name) {
@@ -37,7 +39,8 @@ Layout::Layout(const Location& location)
       format_(location.format),
       directory_name_(location.directory_name),
       subscriptions_(location.subscriptions),
-      is_utf8_(location.is_utf8) {}
+      is_utf8_(location.is_utf8),
+      has_homes_files_(kind_ == Kind::Fs && location.root_holds_home) {}
 
 char separator_of(const Location& location) { return Layout(location).separator(); }
 
@@ -48,9 +51,13 @@ std::string_view Layout::fault_of(std::string_view level) const {
   if (level.size() > room) return "it is too long";
   if (level == directory_name_ || level == subscriptions_) return "it is reserved";
   if (format_ == Format::Mbox) {
-    if (kind_ == Kind::Fs && level.starts_with('.')) return "a level begins with '.'";
-    if (is_in(kMboxFiles, level) || level.starts_with(".nfs")) return "it is reserved";
-    if (level.ends_with(kLock)) return "a level ends in \".lock\"";
+    if (has_homes_files_ && level.starts_with('.')) return "a level begins with '.'";
+    const bool is_file = std::ranges::any_of(
+        kMboxPrefixes, [&](std::string_view prefix) { return level.starts_with(prefix); });
+    if (is_file || is_in(kMboxFiles, level)) return "it is reserved";
+    if (level.size() > kLock.size() && level.ends_with(kLock)) {
+      return "a level ends in \".lock\"";
+    }
   } else if (kind_ != Kind::MaildirPlusPlus) {
     const bool is_file = std::ranges::any_of(
         kMaildirPrefixes, [&](std::string_view prefix) { return level.starts_with(prefix); });

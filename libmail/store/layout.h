@@ -44,6 +44,7 @@ class Layout {
   std::string directory_name_;
   std::string subscriptions_;
   bool is_utf8_;
+  bool has_homes_files_;  // .forward, .ssh...: not the business of who reads mail
 };
 
 char separator_of(const Location& location);  // Layout::separator()

@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -155,6 +157,16 @@ void find_branches(Location& location, const std::vector<std::string>& pieces) {
   }
 }
 
+bool is_at_or_above(const std::string& directory, const std::string& other) {
+  std::error_code error;
+  const auto real = [&](const std::string& path) {
+    auto text = std::filesystem::weakly_canonical(path, error).string();
+    return text.ends_with('/') ? text : text + '/';
+  };
+  const auto above = real(directory);
+  return real(other).starts_with(above) || error;
+}
+
 }  // namespace
 
 Result<Location> parse_location(std::string_view mail_location, const User& user) {
@@ -182,6 +194,7 @@ Result<Location> parse_location(std::string_view mail_location, const User& user
   TRY(check_paths(location));
   if (location.inbox.empty()) location.inbox = default_inbox(location);
   find_branches(location, pieces);
+  location.root_holds_home = is_at_or_above(location.root, user.home);
   return location;
 }
 

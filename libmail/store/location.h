@@ -42,6 +42,7 @@ struct Location {
   bool is_utf8 = false;              // UTF-8: names lie on disk as they are, not in modified UTF-7
   bool drops_empty_parents = false;  // NO-NOSELECT
   std::vector<Branch> branches{};
+  bool root_holds_home = false;  // it is the home, or above it
 };
 
 // Whether a process can make it by itself: the deepest directory there is, from the base on, is its

@@ -53,11 +53,37 @@ LIST "" *
 LSUB "" *
 """.strip().split("\n")
 
-# mail_location, lines of the namespace, the separator
+# Levels that begin with a dot, in directories of mboxes. (.subscriptions and .nfs can be created in Dovecot, and are not listed.)
+DOTS = """
+CREATE .foo
+CREATE x/.foo
+CREATE .dir/x
+CREATE .dir/.y
+CREATE .imap
+CREATE x/.imap
+CREATE .imap/x
+CREATE .lock
+CREATE foo.lock
+CREATE .a.lock
+CREATE d.lock/x
+CREATE .temp.1.x
+CREATE .foo
+LIST "" *
+LIST "" %
+SUBSCRIBE .foo
+RENAME .dir/x .new/.x
+DELETE .lock
+DELETE .dir/.y
+LIST "" *
+LSUB "" *
+""".strip().split("\n")
+
+# mail_location, lines of the namespace, the separator, perhaps a script of its own
 LOCATIONS = [
     ("mbox:~/mail:INBOX=~/spool-inbox", "", "/"),
     ("mbox:~/mail:DIRNAME=mbox:CONTROL=~/control", "", "/"),
     ("mbox:~/mail:UTF-8:INDEX=~/index", "  separator = .\n", "."),
+    ("mbox:~/mail", "", "/", DOTS),
     ("maildir:~/Maildir", "", "."),
     ("maildir:~/Maildir:CONTROL=~/control:INDEX=~/index", "  prefix = INBOX.\n", "."),
     ("maildir:~/Maildir:LAYOUT=fs", "", "/"),
@@ -130,9 +156,9 @@ class Site:
         return results[:-1]
 
 
-def compare(location, namespace, separator):
+def compare(location, namespace, separator, commands=SCRIPT):
     prefix = namespace.split("=")[1].strip() if "prefix" in namespace else ""
-    script = [re.sub(r'(?<=[ "])P', prefix, line).replace("{}", separator) for line in SCRIPT]
+    script = [re.sub(r'(?<=[ "])P', prefix, line).replace("{}", separator) for line in commands]
     look = ['LIST "" *', 'LSUB "" *']
     with Site(location, namespace) as ours, Site(location, namespace) as theirs:
         for got, wanted in zip(ours.ours(script), theirs.theirs(script)):

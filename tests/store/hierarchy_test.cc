@@ -174,7 +174,11 @@ TEST(Hierarchy, RefusesWhatCannotBe) {
 // What lies in the tree for other reasons is no mailbox and cannot become one.
 TEST(Hierarchy, KeepsOffTheFormatsOwnFiles) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
-      {"mbox:", {".hidden", "x/.imap", ".imap", "box.lock", ".nfs01", ".subscriptions"}},
+      {"mbox:",
+       {"x/.imap", ".imap", ".imap/x", "box.lock", "x/.b.lock", ".nfs01", "x/.nfs01",
+        ".subscriptions", "x/.subscriptions", ".subscriptions.tmp1", ".tubepost", ".tubepost/x",
+        ".", "..", "x/.", "./x", "../x"}},
+      {"mbox::CONTROL=~/m/.ctl:INDEX=~/m/idx", {".ctl", ".ctl/x.state", "idx", "idx/x"}},
       {"mbox::LAYOUT=maildir++", {"imap", "subscriptions", "tubepost", "nfs01"}},
       {"mbox::DIRNAME=mbox", {"mbox", "a/mbox"}},
       {"maildir::LAYOUT=fs",
@@ -192,6 +196,29 @@ TEST(Hierarchy, KeepsOffTheFormatsOwnFiles) {
     }
     EXPECT_EQ(shown(*store), "INBOX") << what;
   }
+}
+
+// As in Dovecot 2.3 (tests/interop/hierarchy.py), but for a home, where others' files begin so.
+TEST(Hierarchy, MboxesBeginWithADot) {
+  Tree tree("mbox");
+  auto store = tree.open();
+  for (const char* name : {".foo", "x/.foo", ".dir/x", ".dir/.y", ".lock", ".temp.x"}) {
+    expect_ok(store->create(name));
+    expect_ok(expect_ok(store->open(name))->status());
+  }
+  EXPECT_EQ(shown(*store), "INBOX (.dir)+ .dir/.y .dir/x .foo .lock .temp.x (x)+ x/.foo");
+  expect_ok(store->rename(".foo", ".bar/.foo"));
+  expect_ok(store->remove(".lock"));
+  EXPECT_EQ(shown(*store), "INBOX (.bar)+ .bar/.foo (.dir)+ .dir/.y .dir/x .temp.x (x)+ x/.foo");
+  Tree home("mbox", "/..:INBOX=~/m/inbox:CONTROL=~/control");
+  expect_ok(sys::replace_file(home.home(".forward"), "|command\n", 0600));
+  fs::create_directory(home.home(".ssh"));
+  auto of_home = home.open();
+  for (const char* name : {".forward", ".ssh/x", ".ssh", ".new"}) {
+    EXPECT_EQ(of_home->create(name).error().code, Errc::Denied) << name;
+    EXPECT_EQ(of_home->open(name).error().code, Errc::Denied) << name;
+  }
+  EXPECT_EQ(shown(*of_home), "INBOX");
 }
 
 TEST(Hierarchy, MailboxesBelowAnMboxThereAreNone) {

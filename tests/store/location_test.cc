@@ -84,6 +84,18 @@ TEST(Location, ParsesDovecotsSpellings) {
   }
 }
 
+TEST(Location, KnowsARootThatHoldsTheHome) {
+  for (const auto& [location, holds] : {std::pair("mbox:~", true),
+                                        {"mbox:~/", true},
+                                        {"mbox:/home", true},
+                                        {"mbox:/home/x/../boss", true},
+                                        {"mbox:~/mail", false},
+                                        {"mbox:/home/bos", false},
+                                        {"mbox:/home/boss2", false}}) {
+    EXPECT_EQ(parse_location(location, kPlain).value().root_holds_home, holds) << location;
+  }
+}
+
 // Whatever the account is called: its mail lies below where mail lies.
 TEST(Location, NoNameAndNoMissingHomeLeadElsewhere) {
   for (const char* name : {"ann@..", "..", "ann@/../bob"}) {

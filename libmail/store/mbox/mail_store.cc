@@ -121,6 +121,11 @@ Result<MboxMailStore::Place> MboxMailStore::place_of(std::string_view checked_na
     const auto there = TRY(resolve_below(location_.root, other));
     if (sys::exists(there)) folder = there;
   }
+  for (const auto& own : {control_, location_.index}) {
+    if (own.starts_with(location_.root + "/") && is_at_or_below(folder, own)) {
+      return cannot("it is reserved");
+    }
+  }
   // A link to a directory gives a mailbox a second name, not a second state.
   std::string name = layout_.name_of(folder.substr(location_.root.size() + 1));
   if (name.empty()) return cannot("it is reserved");
