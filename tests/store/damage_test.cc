@@ -143,6 +143,47 @@ TEST_F(Damage, FlagsAndExpungesInADamagedMboxTouchNothingElse) {
   }
 }
 
+// What stands before the first message: kept when it goes, when all go, when fields are added, told
+// once for each opening, and no concern of an mbox that has none.
+TEST_F(Damage, WhatStandsBeforeTheFirstMessageStaysAndIsTold) {
+  const std::string whole = kFrom + "A: 1\n\none\n\n" + kFrom + "B: 2\n\ntwo\n\n";
+  for (const std::string before : {"garbage\nmore\n\n", "\n", "Subject: lost\n\nits line\n"}) {
+    MboxFixture fixture;
+    spill(fixture.inbox(), before + whole);
+    log::open("test", log::Sink::Stderr);
+    testing::internal::CaptureStderr();
+    {
+      const auto store = fixture.open();
+      const auto box = expect_ok(store->open("INBOX"));
+      Flags seen;
+      seen.set(Flag::Seen);
+      expect_ok(box->change(set_flags(all(*box).front().uid, seen)));
+      expect_ok(box->fold());
+      EXPECT_EQ(slurp(fixture.inbox()),
+                before + kFrom + "A: 1\nStatus: R\n\none\n\n" + kFrom + "B: 2\n\ntwo\n\n");
+      expect_ok(box->change(expunge({all(*box).front().uid})));
+      expect_ok(box->fold());
+      EXPECT_EQ(slurp(fixture.inbox()), before + kFrom + "B: 2\n\ntwo\n\n");
+      expect_ok(box->change(expunge({all(*box).front().uid})));
+      expect_ok(box->fold());
+      EXPECT_EQ(slurp(fixture.inbox()), before);
+      spill_behind(fixture.inbox(), whole);
+      EXPECT_EQ(all(*box).size(), 2U);
+    }
+    const std::string told = testing::internal::GetCapturedStderr();
+    const std::string line =
+        std::to_string(before.size()) + " octets before the first From_ line are no message";
+    ASSERT_NE(told.find(line), std::string::npos) << told;
+    EXPECT_EQ(told.find(line, told.find(line) + 1), std::string::npos) << told;
+    testing::internal::CaptureStderr();
+    MboxFixture clean;
+    spill(clean.inbox(), whole);
+    const auto store = clean.open();
+    EXPECT_EQ(all(*expect_ok(store->open("INBOX"))).size(), 2U);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  }
+}
+
 TEST_F(Damage, AMailboxWhoseDirectoryIsMissingIsNotAnEmptyOne) {
   MboxFixture fixture;
   spill(fixture.inbox(), kFrom + "A: 1\n\none\n\n");

@@ -1,6 +1,7 @@
 // Looking at the file: what has changed since the last time, at the cost of what has.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "libmail/base/log.h"
 #include "libmail/store/mbox/mailbox.h"
@@ -196,6 +197,16 @@ Result<bool> MboxMailbox::look_at_tail(const struct ::stat& status) {
   return true;
 }
 
+// What stands before the first From_ line stays where it is; to a person it may be a message that
+// lost its own.
+void MboxMailbox::tell_preamble(const Scan& all, std::uint64_t size) {
+  std::uint64_t first = all.messages.empty() ? size : all.messages.front().from;
+  if (all.base.pseudo) first = std::min(first, all.base.pseudo->from);
+  if (first == 0 || std::exchange(has_told_preamble_, true)) return;
+  log::warning("mailbox " + log::escape(path_) + ": " + std::to_string(first) +
+               " octets before the first From_ line are no message, and left as they are");
+}
+
 Result<void> MboxMailbox::look_at_all(const struct ::stat& status,
                                       const std::vector<Range>& holes) {
   has_looked_ = false;
@@ -203,6 +214,7 @@ Result<void> MboxMailbox::look_at_all(const struct ::stat& status,
   ScanOptions options;
   options.holes = holes;
   Scan all = TRY(scan(fd_, 0, static_cast<std::uint64_t>(status.st_size), options));
+  if (holes.empty()) tell_preamble(all, static_cast<std::uint64_t>(status.st_size));
   {
     const auto guard = TRY(log_.lock());
     TRY(adopt_identity(all));

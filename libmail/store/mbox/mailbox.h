@@ -97,6 +97,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> look();  // under the file's lock: scan and reconcile
   Result<bool> look_at_tail(const struct ::stat& status);
   Result<void> look_at_all(const struct ::stat& status, const std::vector<Range>& holes);
+  void tell_preamble(const Scan& all, std::uint64_t size);
   Result<void> forget_all();  // the file is not there
   void forget_look();
   void tell_look();   // to those who have the same index
@@ -182,6 +183,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   };
   using LookNumbers = std::array<std::uint64_t, sizeof(Look) / sizeof(std::uint64_t)>;
   bool has_looked_ = false;
+  bool has_told_preamble_ = false;
   Look look_;
   Places places_;
   std::optional<Looked> adopted_;                    // or told ourselves
