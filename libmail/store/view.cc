@@ -105,26 +105,24 @@ bool is_bookkeeping_field(std::string_view name) {
                      [&](std::string_view known) { return ascii::iequals(name, known); });
 }
 
+std::string_view field_name_of(std::string_view line) {
+  if (line.empty() || ascii::is_wsp(line.front())) return {};
+  const auto end = line.substr(0, kMaxFieldName).find_first_of(":\n");
+  if (end == std::string_view::npos || line.at(end) != ':') return {};
+  return ascii::trim(line.substr(0, end));
+}
+
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   std::vector<Range> found;
   std::array<char, kLeastChunk> chunk{};
-  std::string start;  // the first octets of the line, enough for any of the names
-  constexpr std::size_t kEnough = 32;
+  std::string start;         // the first octets of the line
   std::uint64_t at = 0;      // octets read
   std::uint64_t line = 0;    // where the line began
   std::uint64_t length = 0;  // of the line so far
   bool hiding = false;       // the field that the line belongs to
-  bool decided = false;      // about this line
-  const auto decide = [&] {
-    decided = true;
-    if (start.empty()) return;
-    if (ascii::is_wsp(start.front())) return;  // folding: as the field's first line
-    const auto colon = start.find(':');
-    hiding = colon != std::string::npos &&
-             is_bookkeeping_field(ascii::trim(std::string_view{start}.substr(0, colon)));
-  };
   const auto end_line = [&](std::uint64_t end) {
-    if (!decided) decide();
+    const bool is_folding = !start.empty() && ascii::is_wsp(start.front());
+    if (!is_folding) hiding = is_bookkeeping_field(field_name_of(start));
     if (hiding) {
       if (!found.empty() && found.back().end == line) {
         found.back().end = end;
@@ -139,7 +137,7 @@ Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
     for (std::string_view rest{chunk.data(), got}; !rest.empty();) {
       const auto line_feed = rest.find('\n');
       const auto piece = rest.substr(0, line_feed);
-      start += piece.substr(0, kEnough - start.size());
+      start += piece.substr(0, kMaxFieldName - start.size());
       at += piece.size();
       length += piece.size();
       rest.remove_prefix(piece.size());
@@ -151,7 +149,6 @@ Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
       line = at;
       length = 0;
       start.clear();
-      decided = false;
     }
   }
   if (length > 0) end_line(at);

@@ -21,6 +21,12 @@ struct Range {
 // X-Keywords, X-UID, X-IMAP, X-IMAPbase, Content-Length.
 bool is_bookkeeping_field(std::string_view name);
 
+// Octets of a line in which a field's colon has to stand, for it to have a name that counts.
+inline constexpr std::size_t kMaxFieldName = 64;
+// The name of the field that begins with `line`, of which the first kMaxFieldName octets are
+// enough; without blanks around it. Empty: it begins none, or one whose name nobody looks at.
+std::string_view field_name_of(std::string_view line);
+
 // Finds them in the header section of `stored`; reads no further than the empty line.
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored);
 

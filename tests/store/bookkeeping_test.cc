@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "libmail/store/view.h"
+
 namespace mail::store::mbox {
 namespace {
 
@@ -35,6 +37,20 @@ TEST(Bookkeeping, FieldsAreReplacedWhereTheyStandAndAddedAtTheEnd) {
   EXPECT_EQ(after("X-UID: 3\nA: 1\nX-IMAPbase: 1 2\n", {{"X-IMAPbase", "1 2"}, {"X-UID", "3"}},
                   Room::None),
             "X-IMAPbase: 1 2\nX-UID: 3\nA: 1\n");
+}
+
+TEST(Bookkeeping, NamesEndAtTheColonWithinSixtyFourOctets) {
+  const auto blanks = [](std::size_t count) { return std::string(count, ' '); };
+  EXPECT_EQ(field_name_of("Status: R\n"), "Status");
+  EXPECT_EQ(field_name_of("Status\t : R"), "Status");
+  EXPECT_EQ(field_name_of("Status" + blanks(57) + ": R"), "Status");
+  for (const std::string& line : {std::string{}, std::string(":"), std::string("Status\n:"),
+                                  std::string(" Status: R"), "Status" + blanks(58) + ": R"}) {
+    EXPECT_EQ(field_name_of(line), "") << line;
+  }
+  EXPECT_EQ(after("Status" + blanks(57) + ": O\n", fields("R"), Room::None), "Status: R\n");
+  const std::string own = "Status" + blanks(58) + ": O\n";
+  EXPECT_EQ(after(own, fields("R"), Room::None), own + "Status: R\n");
 }
 
 TEST(Bookkeeping, WhatSaysTheSameIsLeft) {

@@ -101,6 +101,32 @@ TEST_F(Mbox, ReadsForeignFiles) {
   }
 }
 
+// What the look leaves out of a message's size the Wire view leaves out too.
+TEST_F(Mbox, BlanksBeforeTheColonOfABookkeepingField) {
+  const std::string from(kFrom);
+  for (const std::size_t blanks : {0U, 1U, 25U, 26U, 40U, 57U, 58U, 300U}) {
+    const std::string status = "Status" + std::string(blanks, ' ') + ": R\n O\n";
+    const bool is_hidden = blanks <= 57;
+    MboxFixture fresh;
+    spill(fresh.inbox(), from + "A: 1\n" + status + "B: 2\n\nbody\n\n");
+    const auto store = fresh.open();
+    const auto box = expect_ok(store->open("INBOX"));
+    add(*box, status + "C: 3\n\nours\n");  // ours to read at once
+    const auto found = all(*box);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found.front().flags.has(Flag::Seen), is_hidden);
+    const std::vector<std::string> wanted = {
+        "A: 1\n" + (is_hidden ? "" : status) + "B: 2\n\nbody\n",
+        (is_hidden ? "" : status) + "C: 3\n\nours\n"};
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::string wire = body(*box, found.at(i).uid, View::Wire);
+      EXPECT_EQ(wire.size(), found.at(i).size) << blanks;
+      std::erase(wire, '\r');
+      EXPECT_EQ(wire, wanted.at(i)) << blanks;
+    }
+  }
+}
+
 TEST_F(Mbox, LongLinesAndChunkBorders) {
   for (const std::size_t size : {262'130UL, 262'144UL, 262'150UL, 700'000UL}) {
     MboxFixture fresh;

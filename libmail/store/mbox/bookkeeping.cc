@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "libmail/base/ascii.h"
+#include "libmail/store/view.h"
 
 namespace mail::store::mbox {
 namespace {
@@ -87,21 +88,20 @@ class HeaderEdit {
   void find_lines() {
     std::size_t at = 0;
     while (at < header_.size()) {
-      // A line without a colon is no field, whatever word it is.
-      const auto name_end = header_.find_first_of(":\n", at);
       std::size_t end = header_.find('\n', at) + 1;
       while (end < header_.size() && ascii::is_wsp(header_.at(end))) {
         end = header_.find('\n', end) + 1;
       }
-      // Nor is one that begins with a blank, where there is none before it.
-      const bool is_field = header_.at(name_end) == ':' && !ascii::is_wsp(header_.at(at));
-      if (is_field) take_line(at, name_end, end);
+      take_line(at, end);
       at = end;
     }
   }
 
-  void take_line(std::size_t begin, std::size_t colon, std::size_t end) {
-    const auto name = ascii::trim(header_.substr(begin, colon - begin));
+  // A line without a colon is no field, whatever word it is; nor is one that begins with a blank,
+  // where there is none before it.
+  void take_line(std::size_t begin, std::size_t end) {
+    const auto line = header_.substr(begin, end - begin);
+    const auto name = field_name_of(line);
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       if (!ascii::iequals(name, fields_.at(i).name)) continue;
       Slot& slot = slots_.at(i);
@@ -110,7 +110,7 @@ class HeaderEdit {
       } else {
         slot.is_there = true;
         slot.edit = {begin, end, {}};
-        const auto value = ascii::trim(header_.substr(colon + 1, end - colon - 1));
+        const auto value = ascii::trim(line.substr(line.find(':') + 1));
         slot.is_same = value == fields_.at(i).value;
       }
     }

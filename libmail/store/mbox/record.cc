@@ -20,13 +20,10 @@ class BodyWatch {
       octets.remove_prefix(1);
       if (c == '\n') {
         if (line_.empty() && lines_ > 0) in_header_ = false;
-        const auto colon = line_.find(':');
-        if (colon != std::string::npos && is_bookkeeping_field(line_.substr(0, colon))) {
-          has_bookkeeping_ = true;
-        }
+        if (is_bookkeeping_field(field_name_of(line_))) has_bookkeeping_ = true;
         line_.clear();
         ++lines_;
-      } else if (line_.size() < 64) {
+      } else if (line_.size() < kMaxFieldName) {
         line_ += c;
       }
     }

@@ -103,14 +103,13 @@ class Scanner {
     }
     if (starts && !ascii::is_wsp(text.front())) {
       end_field();
-      const auto colon = text.find(':');
-      field_ =
-          colon == std::string_view::npos ? std::string_view{} : ascii::trim(text.substr(0, colon));
+      field_ = field_name_of(text);
       is_hidden_ = is_bookkeeping_field(field_);
       is_lines_ = ascii::iequals(field_, "Lines");
       is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
       is_subject_ = is_first() && ascii::iequals(field_, "Subject");
       if (is_hidden_ || is_received_ || is_subject_) {
+        const auto colon = text.find(':');
         text_ = text.substr(colon + 1);
         text_at_ = at + colon + 1;
       }
