@@ -1,4 +1,5 @@
 // UIDs, UIDVALIDITY and keywords in an mbox that a Dovecot uses too.
+#include "libmail/base/faults.h"
 #include "libmail/message/from_line.h"
 #include "tests/store/disk_fixture.h"
 
@@ -70,6 +71,33 @@ TEST_F(ToldUids, NothingIsWrittenWhereNoDovecotIs) {
   add(*box, "B: 2\n\ntwo\n");
   EXPECT_TRUE(std::filesystem::exists(fixture_.home() + "/mail/.imap/.tubepost"));
   EXPECT_THAT(file(), testing::Not(HasSubstr("X-UID")));
+}
+
+// Thousands of mailboxes are thousands of directories there.
+TEST_F(ToldUids, ADovecotIsLookedForOnce) {
+  for (int i = 0; i < 100; ++i) {
+    std::filesystem::create_directories(fixture_.home() + "/mail/.imap/" + std::to_string(i));
+  }
+  const auto listings = [](const std::function<void()>& work) {
+    faults::arm("never:1:EIO");
+    work();
+    const auto count = faults::calls_seen("opendir");
+    faults::arm("");
+    return count;
+  };
+  const auto box = open();
+  AppendOptions delivery;
+  EXPECT_EQ(listings([&] {
+              for (const char* id : {"one", "two", "three"}) {
+                delivery.delivery_id = id;
+                add(*box, "A: 1\n\none\n", delivery);
+              }
+              add(*box, "B: 2\n\ntwo\n");
+              expect_ok(stores_.back()->create("other"));
+              add(*expect_ok(stores_.back()->open("other")), "B: 2\n\ntwo\n");
+              expect_ok(box->fold());
+            }),
+            1U);  // 13, each of all names, until 2026-11-28
 }
 
 TEST_F(ToldUids, FlagsAndUidsOfAnAppendStandThereAtOnce) {

@@ -147,6 +147,7 @@ std::string MboxMailStore::index_path_of(const std::string& log_path) const {
 DovecotIndex MboxMailStore::dovecot_index_of(const std::string& path) const {
   DovecotIndex dovecot;
   dovecot.is_in_memory = location_.index == "MEMORY";
+  dovecot.is_met = met_dovecot_;
   if (dovecot.is_in_memory) return dovecot;
   const std::string& root = location_.index.empty() ? location_.root : location_.index;
   dovecot.directory = root + "/.imap";

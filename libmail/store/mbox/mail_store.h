@@ -58,7 +58,8 @@ class MboxMailStore final : public MailStore {
   std::string control_;
   std::string spool_log_path_;  // of such an INBOX
   Settings settings_;
-  std::map<std::string, std::weak_ptr<MboxMailbox>> open_;  // by path
+  std::map<std::string, std::weak_ptr<MboxMailbox>> open_;             // by path
+  std::shared_ptr<bool> met_dovecot_ = std::make_shared<bool>(false);  // DovecotIndex::is_met
 };
 
 }  // namespace mail::store::mbox

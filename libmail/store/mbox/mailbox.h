@@ -36,6 +36,9 @@ struct DovecotIndex {
   std::string directory;      // of all mailboxes; empty: none
   std::string log;            // of this one: dovecot.index.log
   bool is_in_memory = false;  // or nowhere
+  // It has been met, with this mailbox or another of the MailStore: not looked for again, as that
+  // costs what there are mailboxes.
+  std::shared_ptr<bool> is_met = std::make_shared<bool>(false);
 };
 
 class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_this<MboxMailbox> {

@@ -125,9 +125,11 @@ bool MboxMailbox::may_have_changed_within() const {
 bool MboxMailbox::is_shared_with_dovecot() const {
   if (look_.base_validity != 0) return true;
   if (dovecot_.directory.empty()) return false;
+  if (*dovecot_.is_met) return true;
   const auto names = sys::list_directory(dovecot_.directory);
-  return names && std::any_of(names->begin(), names->end(),
-                              [](const auto& name) { return name != kOwnDirectory; });
+  *dovecot_.is_met =
+      names && std::ranges::any_of(*names, [](const auto& name) { return name != kOwnDirectory; });
+  return *dovecot_.is_met;
 }
 
 bool MboxMailbox::are_uids_told() const {
