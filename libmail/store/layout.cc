@@ -137,15 +137,4 @@ void add_parents(std::map<std::string, MailboxName>& found) {
   }
 }
 
-std::vector<MailboxName> in_order(std::map<std::string, MailboxName> found) {
-  MailboxName& inbox = found["INBOX"];
-  inbox.name = "INBOX";
-  inbox.selectable = true;
-  std::vector<MailboxName> names{inbox};
-  for (auto& [name, entry] : found) {
-    if (name != "INBOX") names.push_back(std::move(entry));
-  }
-  return names;
-}
-
 }  // namespace mail::store

@@ -56,9 +56,6 @@ Result<std::string> resolve_below(const std::string& root, const std::string& pa
 // \Noselect entries for levels that are only the beginning of other names; has_children.
 void add_parents(std::map<std::string, MailboxName>& found);
 
-// INBOX in front, the others behind it by name.
-std::vector<MailboxName> in_order(std::map<std::string, MailboxName> found);
-
 bool is_at_or_below(std::string_view name, std::string_view parent);
 
 }  // namespace mail::store

@@ -1,11 +1,13 @@
 #include "libmail/store/subscriptions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
 #include "libmail/base/utf8.h"
-#include "libmail/store/mail_store.h"
+#include "libmail/store/layout.h"
+#include "libmail/store/location.h"
 #include "libmail/store/mailbox.h"
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/message_source.h"
@@ -28,6 +30,16 @@ Result<std::string> read_if_there(const std::string& path) {
 }
 
 }  // namespace
+
+SubscriptionsFile subscriptions_of(const Location& location) {
+  const bool is_mbox = location.format == Format::Mbox;
+  const std::string& name = location.subscriptions;
+  return {(location.control.empty() ? location.root : location.control) + "/" +
+              (!name.empty() ? name
+               : is_mbox     ? ".subscriptions"
+                             : "subscriptions"),
+          separator_of(location), location.is_utf8};
+}
 
 Result<std::set<std::string>> read_subscriptions(const SubscriptionsFile& file) {
   const std::string text = TRY(read_if_there(file.path));
@@ -64,13 +76,19 @@ Result<void> change_subscription(const SubscriptionsFile& file, const std::strin
   return sys::replace_file(file.path, fresh, 0600);
 }
 
-void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed) {
-  for (MailboxName& name : names) name.subscribed = subscribed.erase(name.name) != 0;
-  for (const auto& name : subscribed) names.push_back({name, false, false, true, false});
-  std::sort(names.begin(), names.end(), [](const MailboxName& a, const MailboxName& b) {
-    if ((a.name == "INBOX") != (b.name == "INBOX")) return a.name == "INBOX";
-    return a.name < b.name;
-  });
+std::vector<MailboxName> listing(std::map<std::string, MailboxName> found,
+                                 const std::set<std::string>& subscribed) {
+  for (const auto& name : subscribed) {
+    found.try_emplace(name, MailboxName{name, false, false, true, false}).first->second.subscribed =
+        true;
+  }
+  MailboxName& inbox = found["INBOX"];
+  inbox.name = "INBOX";
+  inbox.selectable = inbox.exists = true;
+  std::vector<MailboxName> names{std::move(inbox)};
+  found.erase("INBOX");
+  for (auto& [name, entry] : found) names.push_back(std::move(entry));
+  return names;
 }
 
 Result<void> move_messages(Mailbox& from, Mailbox& to) {

@@ -2,11 +2,13 @@
 // levels between tabs). Read in both forms, written in the form it has.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "libmail/base/result.h"
+#include "libmail/store/mail_store.h"
 
 namespace mail::store {
 
@@ -16,20 +18,20 @@ struct SubscriptionsFile {
   bool is_utf8 = false;  // else modified UTF-7
 };
 
+struct Location;
+SubscriptionsFile subscriptions_of(const Location& location);
+
 // Names in UTF-8 with '/' between levels.
 Result<std::set<std::string>> read_subscriptions(const SubscriptionsFile& file);
 Result<void> change_subscription(const SubscriptionsFile& file, const std::string& name, bool on);
 
-// Marks those of `names`, by name but for INBOX in front, that are subscribed to, and puts in those
-// that do not exist.
-struct MailboxName;
-void mark_subscribed(std::vector<MailboxName>& names, std::set<std::string> subscribed);
+// What MailStore::list() gives, of what was `found` by name.
+std::vector<MailboxName> listing(std::map<std::string, MailboxName> found,
+                                 const std::set<std::string>& subscribed);
 
 // Moves all messages with flags and dates from one mailbox into another (RFC 9051 section 6.3.6:
 // what renaming INBOX is), which stays, empty.
-class Mailbox;
 Result<void> move_messages(Mailbox& from, Mailbox& to);
-class MailStore;
 Result<void> move_inbox(MailStore& store, const std::string& to);
 
 }  // namespace mail::store

@@ -12,7 +12,6 @@
 #include "libmail/store/mail_store.h"
 #include "libmail/store/maildir/mailbox.h"
 #include "libmail/store/settings.h"
-#include "libmail/store/subscriptions.h"
 
 namespace mail::store::maildir {
 
@@ -47,7 +46,6 @@ class MaildirMailStore final : public MailStore {
   void remove_elsewhere(const Place& place) const;
   Result<void> rename_files(const Place& from, const Place& to, const Found& found);
   void tidy_parents(const std::string& folder) const;
-  [[nodiscard]] SubscriptionsFile subscriptions() const;
 
   Location location_;
   Layout layout_;

@@ -242,19 +242,10 @@ Result<MboxMailStore::Found> MboxMailStore::find_all() const {
   return found;
 }
 
-SubscriptionsFile MboxMailStore::subscriptions() const {
-  const auto& name = location_.subscriptions;
-  return {(location_.control.empty() ? location_.root : location_.control) + "/" +
-              (name.empty() ? ".subscriptions" : name),
-          layout_.separator(), location_.is_utf8};
-}
-
 Result<std::vector<MailboxName>> MboxMailStore::list() {
   auto found = TRY(find_all());
-  auto names = in_order(std::move(found));
-  auto subscribed = TRY(read_subscriptions(subscriptions()));
-  mark_subscribed(names, std::move(subscribed));
-  return names;
+  const auto subscribed = TRY(read_subscriptions(subscriptions_of(location_)));
+  return listing(std::move(found), subscribed);
 }
 
 Result<void> MboxMailStore::create(std::string_view name) {
@@ -398,7 +389,7 @@ Result<void> MboxMailStore::rename(std::string_view from, std::string_view to) {
 
 Result<void> MboxMailStore::subscribe(std::string_view name, bool on) {
   const std::string checked = TRY(check_mailbox_name(name));
-  return change_subscription(subscriptions(), checked, on);
+  return change_subscription(subscriptions_of(location_), checked, on);
 }
 
 }  // namespace mail::store::mbox

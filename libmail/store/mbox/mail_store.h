@@ -11,7 +11,6 @@
 #include "libmail/store/mail_store.h"
 #include "libmail/store/mbox/mailbox.h"
 #include "libmail/store/settings.h"
-#include "libmail/store/subscriptions.h"
 
 namespace mail::store::mbox {
 
@@ -51,7 +50,6 @@ class MboxMailStore final : public MailStore {
   Result<Found> find_all() const;
   Result<void> find(const std::string& below, Found& found) const;
   void find_file(const std::string& below, const std::string& file, Found& found) const;
-  [[nodiscard]] SubscriptionsFile subscriptions() const;
 
   Location location_;
   Layout layout_;

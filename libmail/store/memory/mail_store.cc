@@ -1,5 +1,6 @@
 #include "libmail/store/memory/mail_store.h"
 
+#include "libmail/store/layout.h"
 #include "libmail/store/mailbox_name.h"
 #include "libmail/store/memory/mailbox.h"
 #include "libmail/store/subscriptions.h"
@@ -34,21 +35,9 @@ MemoryMailStore::MemoryMailStore(std::shared_ptr<World> world) : world_(std::mov
 Result<std::vector<MailboxName>> MemoryMailStore::list() {
   TRY(world_->call());
   std::map<std::string, MailboxName> found;
-  for (const auto& [name, box] : world_->boxes) {
-    found[name] = {name, true, found[name].has_children, false, true};
-    for (auto slash = name.find('/'); slash != std::string::npos;
-         slash = name.find('/', slash + 1)) {
-      const std::string parent = name.substr(0, slash);
-      if (!found.contains(parent)) found[parent] = {parent, false, true, false, true};
-      found[parent].has_children = true;
-    }
-  }
-  std::vector<MailboxName> names{found.at("INBOX")};
-  for (auto& [name, entry] : found) {
-    if (name != "INBOX") names.push_back(std::move(entry));
-  }
-  mark_subscribed(names, world_->subscriptions);
-  return names;
+  for (const auto& [name, box] : world_->boxes) found[name].name = name;
+  add_parents(found);
+  return listing(std::move(found), world_->subscriptions);
 }
 
 Result<std::unique_ptr<Mailbox>> MemoryMailStore::open(std::string_view name) {
