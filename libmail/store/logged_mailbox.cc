@@ -1,6 +1,7 @@
 #include "libmail/store/logged_mailbox.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <thread>
@@ -9,6 +10,8 @@
 
 namespace mail::store {
 namespace {
+
+constexpr std::size_t kMany = 1000;
 
 const Clock& system_clock() {
   static const SystemClock clock;
@@ -174,6 +177,8 @@ void LoggedMailbox::save_index() {
   if (!saved) return;
   restored_ = log_.index();
   restore();
+  // A first look at a large mailbox takes several hundred octets a message, in small pieces.
+  if (state().messages.size() > kMany) ::malloc_trim(0);
 }
 
 }  // namespace mail::store
