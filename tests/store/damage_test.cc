@@ -249,6 +249,55 @@ TEST_F(Damage, AnAppendWhoseFirstWriteWasTornLeavesNothing) {
   }
 }
 
+// The power took the first page of an append, and left others: nobody's message begins with NUL.
+// What may be another program's stays.
+TEST_F(Damage, AnAppendThatLostItsBeginIsCut) {
+  const std::string nul(50, '\0');
+  const std::string theirs = kFrom + numbered(1) + "\n";
+  const std::string text = "the rest of it\n";
+  const std::string full = nul + text + std::string(200, 'x') + "\n\n";
+  struct Case {
+    const char* name;
+    std::string lies;
+    bool is_cut;
+    std::uint64_t heal = 0;
+  };
+  for (const auto& [name, lies, is_cut, heal] : std::vector<Case>{
+           {"all of its length", full, true},
+           {"several messages",
+            nul + kFrom + "A: 1\n\n" + full.substr(nul.size() + kFrom.size() + 6), true},
+           {"healing line ends", "\n" + full.substr(1), true, 1},
+           {"healing line ends that were lost", full, true, 2},
+           {"a part of it", nul + text, true},
+           {"a part, and another program's message", nul + text + kFrom + "A: 1\n\n", false},
+           {"longer", full + theirs, false},
+           {"no NUL", text + nul, false},
+           {"another's message with NUL", kFrom + "A: 1\n\n" + nul, false}}) {
+    MboxFixture fixture;
+    const auto octets = kFrom + numbered(0) + "\n";
+    spill(fixture.inbox(), octets);
+    {
+      const auto store = fixture.open();
+      all(*expect_ok(store->open("INBOX")));
+      StateLog log{log_of(fixture), fixture.clock(), {}};
+      const auto guard = expect_ok(log.lock());
+      Intent intent;
+      intent.id = "append:1";
+      intent.inode = expect_ok(sys::stat(fixture.inbox())).st_ino;
+      intent.at = octets.size();
+      intent.heal = heal;
+      intent.length = full.size();
+      Ops ops;
+      ops.intent(intent);
+      expect_ok(log.write(ops, true));
+      spill_behind(fixture.inbox(), lies);
+    }
+    const auto store = fixture.open();
+    all(*expect_ok(store->open("INBOX")));
+    EXPECT_EQ(slurp(fixture.inbox()), is_cut ? octets : octets + lies) << name;
+  }
+}
+
 // What another program wrote there is never cut.
 TEST_F(Damage, WhatIsNotAHoleIsLeft) {
   MboxFixture fixture;

@@ -20,7 +20,8 @@ enum class Survives { Nothing, All, NamesOnly, DataOnly, Some };  // of what was
 
 class DiskRecord {
  public:
-  explicit DiskRecord(std::string root);
+  // `kept`: a directory of its own beside `root`, for as long as the record is needed.
+  explicit DiskRecord(std::string root, const std::string& kept = ".kept");
   DiskRecord(const DiskRecord&) = delete;
   DiskRecord& operator=(const DiskRecord&) = delete;
   ~DiskRecord();

@@ -70,19 +70,20 @@ Result<bool> MboxMailbox::is_whole(const Intent& intent, std::uint64_t size) {
   == intent.hash;
 }
 
-// Whether from the old length on there is nothing but NUL, and the first octet of the last two if
-// the file reaches there.
-Result<bool> MboxMailbox::is_bare_hole(const Intent& intent, std::uint64_t size) {
-  constexpr std::uint64_t kChunk = 256UL * 1024;
-  const std::uint64_t end = intent.at + intent.length - 2;
-  for (std::uint64_t at = intent.at; at < std::min(size, end); at += kChunk) {
-    const auto want = std::min(kChunk, std::min(size, end) - at);
-    const std::string octets = TRY(sys::pread_all(fd_, at, static_cast<std::size_t>(want)));
-    if (octets.find_first_not_of('\0') != std::string::npos) return false;
+// Whether the power took its first octets, whatever it left of the others: NUL at the old length,
+// or behind the healing line end. Nobody's message begins so, and the one before would seem to go
+// on in it. Only up to the length that we gave the file; in a shorter one a From_ line may be
+// another program's, which came to this place when we had not written anything.
+Result<bool> MboxMailbox::has_lost_its_begin(const Intent& intent, std::uint64_t size) {
+  const std::uint64_t end = intent.at + intent.length;
+  if (size <= intent.at || size > end) return false;
+  const auto wanted = std::min(intent.heal + 1, size - intent.at);
+  const std::string first = TRY(sys::pread_all(fd_, intent.at, static_cast<std::size_t>(wanted)));
+  if (!first.ends_with('\0') || first.find_first_not_of(std::string("\0\n", 2)) != first.npos) {
+    return false;
   }
-  if (size <= end) return true;
-  const std::string last = TRY(sys::pread_all(fd_, end, 1));
-  return last == "\n" || last == std::string(1, '\0');
+  return size == end || TRY(scan(fd_, intent.at, size, {}))
+  .messages.empty();
 }
 
 // [whole-copy] Another program has rewritten the mbox since: the id and the whole body somewhere.
@@ -148,9 +149,7 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
       return Outcome::Fresh;
     }
   }
-  // [end-first] torn itself, at a page's end: NUL up to there, and perhaps one of its two octets.
-  // Nobody else leaves such a thing, and the message before would seem to go on in it.
-  if (same_file && size > intent.at && size < end && TRY(is_bare_hole(intent, size))) {
+  if (same_file && TRY(has_lost_its_begin(intent, size))) {
     TRY(sys::truncate(fd_, intent.at));
     ops.abandon(intent.id);
     TRY(log_.write(ops, false));

@@ -113,7 +113,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> resolve_all();  // under Exclusive and the log's lock: rewrite, intents
   Result<Outcome> resolve(const Intent& intent, Record* mine);
   Result<bool> is_whole(const Intent& intent, std::uint64_t size);
-  Result<bool> is_bare_hole(const Intent& intent, std::uint64_t size);
+  Result<bool> has_lost_its_begin(const Intent& intent, std::uint64_t size);
   Result<bool> find_elsewhere(const Intent& intent, std::uint64_t size);
   Result<std::uint64_t> size_now();
   Result<std::string> healing(std::uint64_t size);
