@@ -6,7 +6,7 @@
 
 namespace mail::pop3 {
 namespace {
-constexpr std::size_t kFirstRead = 4U << 10U;  // octets; most header sections
+constexpr std::size_t kFirstRead = 8U << 10U;  // octets; most header sections, and small messages
 }
 
 Result<std::string> read_header(store::MessageReader& reader) {

@@ -1,6 +1,7 @@
 #include "libmail/pop3/session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libmail/auth/sasl_policy.h"
 #include "libmail/base/ascii.h"
@@ -14,6 +15,7 @@ namespace mail::pop3 {
 namespace {
 
 constexpr std::size_t kMaxOutput = 64U << 10U;  // octets given at once (net/serve.h)
+constexpr std::size_t kRoom = 8U << 10U;        // for the end of the last message in it
 
 }  // namespace
 
@@ -67,6 +69,13 @@ Session::Want Session::want() const {
 }
 
 std::string Session::take_output() {
+  std::string part = make_output();
+  hold_.reset();  // the client may be slow
+  statistics_.output += part.size();
+  return part;
+}
+
+std::string Session::make_output() {
   for (;;) {
     if (output_.size() >= kMaxOutput) break;
     if (transfer_) {
@@ -78,10 +87,12 @@ std::string Session::take_output() {
       if (!transfer_ && !listing_) break;
     }
   }
-  std::string part = output_.substr(0, kMaxOutput);
-  output_.erase(0, part.size());
-  statistics_.output += part.size();
-  return part;
+  std::string rest;
+  if (output_.size() > kMaxOutput) {
+    rest = output_.substr(kMaxOutput);
+    output_.resize(kMaxOutput);
+  }
+  return std::exchange(output_, std::move(rest));
 }
 
 void Session::receive(std::string_view octets) {
@@ -139,6 +150,7 @@ void Session::process_line(std::string_view line) {
     output_ += error("Unknown command.");
     return;
   }
+  if (verb->run != &Session::on_retr && verb->run != &Session::on_top) hold_.reset();
   (this->*verb->run)(ascii::trim(command.argument));
 }
 
@@ -279,6 +291,8 @@ Result<Transfer> Session::start(const Message& message, std::optional<std::uint6
 
 bool Session::start_transfer(const Message& message, Kind kind,
                              std::optional<std::uint64_t> lines) {
+  if (!hold_) hold_ = mailbox_->hold_for_reading();
+  output_.reserve(kMaxOutput + kRoom);
   std::uint64_t size = 0;
   auto transfer = start(message, lines, size);
   if (!transfer) {
@@ -294,6 +308,7 @@ bool Session::start_transfer(const Message& message, Kind kind,
 }
 
 void Session::fill_transfer() {
+  if (!hold_) hold_ = mailbox_->hold_for_reading();
   const auto before = transfer_->octets();
   const auto is_last = transfer_->fill(output_);
   (transfer_kind_ == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets) +=

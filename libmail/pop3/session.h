@@ -63,6 +63,7 @@ class Session {
   static const Verb kVerbs[];
 
   Result<void> take_snapshot();
+  std::string make_output();
   void process();
   void process_line(std::string_view line);
   void fill_transfer();
@@ -111,6 +112,7 @@ class Session {
   std::size_t last_before_ = 0;  // likewise, at login
   std::size_t lowest_retrieved_ = 0;
   LineFramer framer_;
+  std::shared_ptr<void> hold_;  // one lock for what fits into one output
   std::optional<Transfer> transfer_;
   Kind transfer_kind_ = Kind::Retr;
   std::optional<Listing> listing_;

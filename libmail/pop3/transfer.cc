@@ -13,9 +13,11 @@ Transfer::Transfer(std::unique_ptr<store::MessageReader> reader,
     : reader_(std::move(reader)),
       lines_left_(body_lines),
       workarounds_(workarounds),
-      buffer_(kChunk),
       head_(std::move(head)),
-      at_(at) {}
+      at_(at) {
+  const std::uint64_t left = reader_->size() > at_ ? reader_->size() - at_ : 1;
+  buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, left)));
+}
 
 Result<bool> Transfer::fill(std::string& out) {
   const std::size_t before = out.size();
@@ -45,6 +47,7 @@ std::string_view Transfer::clean(std::span<char> octets) const {
 // By whole runs between line ends; TOP counts the lines of the body.
 void Transfer::append_stuffed(std::string_view octets, std::string& out) {
   while (!octets.empty()) {
+    if (!in_header_ && !lines_left_) return append_body(octets, out);
     if (at_line_start_) {
       if (lines_left_ && !in_header_) {
         done_ = *lines_left_ == 0;
@@ -62,6 +65,17 @@ void Transfer::append_stuffed(std::string_view octets, std::string& out) {
     at_line_start_ = run.ends_with('\n');
     if (at_line_start_ && line_empty_) in_header_ = false;
   }
+}
+
+// Nothing is counted any more.
+void Transfer::append_body(std::string_view octets, std::string& out) {
+  if (at_line_start_ && octets.front() == '.') out += '.';
+  for (auto end = octets.find("\n."); end != std::string_view::npos; end = octets.find("\n.")) {
+    out.append(octets.substr(0, end + 1)).append(".");
+    octets.remove_prefix(end + 1);
+  }
+  out += octets;
+  at_line_start_ = octets.ends_with('\n');
 }
 
 }  // namespace mail::pop3

@@ -36,6 +36,7 @@ class Transfer {
  private:
   [[nodiscard]] std::string_view clean(std::span<char> octets) const;
   void append_stuffed(std::string_view octets, std::string& out);
+  void append_body(std::string_view octets, std::string& out);
 
   std::unique_ptr<store::MessageReader> reader_;
   std::optional<std::uint64_t> lines_left_;
