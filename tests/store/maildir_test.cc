@@ -209,6 +209,35 @@ TEST(Maildir, AKeywordHasItsLetterBeforeAMessageHasIt) {
   EXPECT_THAT(files_in(fixture.root() + "/cur")[0], testing::EndsWith(":2,c"));
 }
 
+// Unlinks are not waited for: after a power failure the file may be there again.
+TEST(Maildir, AnExpungedMessageThatComesBackIsKnown) {
+  MaildirFixture fixture;
+  auto store = fixture.open();
+  auto box = expect_ok(store->open("INBOX"));
+  const Uid first = add(*box, "A: 1\n\nx\n");
+  add(*box, "B: 2\n\ny\n");
+  const std::string file =
+      fixture.root() + "/new/" + expect_ok(box->former_ids()).at(first).file_name;
+  const std::string log = fixture.root() + "/tubepost.state";
+  const std::string gone = "gone " + std::to_string(first.value) + ' ';
+  expect_ok(box->change(expunge({first})));
+  EXPECT_FALSE(std::filesystem::exists(file));
+  for (const bool is_new_process : {false, true}) {
+    spill(file, "A: 1\n\nx\n");
+    if (is_new_process) {
+      box.reset();
+      store = fixture.open();
+      box = expect_ok(store->open("INBOX"));
+    }
+    EXPECT_EQ(all(*box).size(), 1U);
+    EXPECT_FALSE(std::filesystem::exists(file));
+    EXPECT_THAT(slurp(log), testing::Not(testing::HasSubstr(gone)));
+  }
+  fixture.clock().advance(std::chrono::seconds(11));
+  EXPECT_EQ(all(*box).size(), 1U);
+  EXPECT_THAT(slurp(log), testing::HasSubstr(gone));
+}
+
 TEST(Maildir, AHeldUidListLockIsInUse) {
   MaildirFixture fixture;
   std::filesystem::create_directories(fixture.root() + "/new");
