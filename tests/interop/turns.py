@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A real Dovecot 2.3 and Tubepost in turn on one set of mailboxes, mbox and Maildir: random operations, each done by the
-one or the other or by a program that knows neither; after each both must show the same, and what was done.
+one or the other, by mail-reader or by a program that knows neither; after each both must show the same, and what was
+done.
 
     turns.py [--operations N] [--seed N] [--format maildir|mbox] [--keep]
 
@@ -243,6 +244,8 @@ class Turns:
         with open(self.mail.path("etc", "namespace.conf"), "w") as f:
             f.write(NAMESPACE)
         self.mail.config += ["-c", "dovecot:" + self.mail.path("etc", "namespace.conf")]
+        with open(self.mail.path("etc", "reader.cf"), "w") as f:  # who runs this is not called boss
+            f.write(f"mail_location = {location}\n")
         self.mail.newaliases()
         self.mail.start_program("deliver", "--records", "--listen", "unix:" + self.mail.path("run", "deliver.sock"))
         tubepost.wait_for(lambda: os.path.exists(self.mail.path("run", "deliver.sock")), 20, "deliver.sock")
@@ -441,6 +444,33 @@ class Turns:
             self.subscribed.add(name)
         return []
 
+    def op_reader(self, _):
+        """mail-reader -f FILE: a few messages shown, marked, deleted."""
+        name = self.random.choice([name for name in self.folders() if self.boxes[name]] or [None])
+        if not name:
+            return []
+        chosen, _ = self.some(name)
+        effects = {"type": ({"\\seen"}, set()), "touch": ({"\\seen"}, set()), "unread": (set(), {"\\seen"}),
+                   "flag": ({"\\flagged"}, set()), "unflag": (set(), {"\\flagged"}),
+                   "answered": ({"\\answered"}, set()), "delete": None}
+        commands, gone = "", []
+        for n in chosen:
+            verb = self.random.choice(list(effects))
+            commands += f"{verb} {n + 1}\n"
+            if verb == "delete":
+                gone.append(n)
+                continue
+            entry = self.boxes[name][n]
+            entry[1] = entry[1] - effects[verb][1] | effects[verb][0]
+        argv = [self.mail.program("mail-reader"), "--config", self.mail.main_cf, "--config",
+                self.mail.path("etc", "reader.cf"), "-n", "-f", self.path(name)]
+        done = subprocess.run(argv, input=(commands + "quit\n").encode(), stdout=subprocess.PIPE, stderr=self.errors,
+                              env={**os.environ, "HOME": self.home, "MAILRC": "/dev/null", "TZ": "UTC"}, timeout=60)
+        if done.returncode != 0:
+            raise Difference(f"mail-reader: {done.returncode} {done.stdout.decode('latin-1')[-500:]}")
+        self.boxes[name] = [entry for n, entry in enumerate(self.boxes[name]) if n not in gone]
+        return [name]
+
     def op_foreign(self, _):
         name = self.random.choice(self.folders())
         verb = self.random.choice(["drop", "drop", "flag", "remove"])
@@ -635,12 +665,13 @@ class Turns:
 
     # -- the game
     OPERATIONS = {"append": 12, "deliver": 10, "store": 22, "copy": 8, "move": 7, "expunge": 6, "pop3": 4, "folder": 6,
-                  "subscribe": 3, "foreign": 16}
+                  "subscribe": 3, "reader": 12, "foreign": 16}
 
     def step(self, number):
         kind = self.random.choices(list(self.OPERATIONS), self.OPERATIONS.values())[0]
         server = self.random.choice(self.servers)
-        self.now = f"{number} {kind} by {server.name if kind != 'foreign' else 'another'}"
+        actor = {"foreign": "another", "reader": "mail-reader"}.get(kind, server.name)
+        self.now = f"{number} {kind} by {actor}"
         touched = getattr(self, f"op_{kind}")(server)
         self.done.append(f"{self.now}: {' '.join(touched)}")
         for one in self.servers:
