@@ -108,6 +108,16 @@ void MboxMailbox::close_intent(Ops& ops, const Intent& intent) const {
   ops.done(intent.id, {static_cast<std::uint64_t>(seconds), intent.may_be_retried});
 }
 
+// The log forgets the intent when the cut cannot be undone any more: power lost again would leave
+// what nothing tells of.
+Result<void> MboxMailbox::cut_back(const Intent& intent) {
+  TRY(sys::truncate(fd_, intent.at));
+  TRY(sys::fdatasync(fd_, path_));
+  Ops ops;
+  ops.abandon(intent.id);
+  return log_.write(ops, false);
+}
+
 // `mine`: the record of the same id, if this is its retry.
 Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* mine) {
   const std::uint64_t size = TRY(size_now());
@@ -137,22 +147,19 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
     const std::string last = TRY(sys::pread_all(fd_, end - 3, 3));
     if (last == std::string("\0\n\n", 3)) {  // our unfinished append; never cut anything else
       if (size == end) {
-        TRY(sys::truncate(fd_, intent.at));
-      } else if (intent.may_be_retried && mine == nullptr) {
-        return Outcome::Left;
-      } else {
-        Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
-        TRY(rewriter.apply({{intent.at, end, {}}}, {}));
+        TRY(cut_back(intent));
+        return Outcome::Fresh;
       }
+      if (intent.may_be_retried && mine == nullptr) return Outcome::Left;
+      Rewriter rewriter{fd_, path_, log_, settings_.rewrite_window};
+      TRY(rewriter.apply({{intent.at, end, {}}}, {}));
       ops.abandon(intent.id);
       TRY(log_.write(ops, false));
       return Outcome::Fresh;
     }
   }
   if (same_file && TRY(has_lost_its_begin(intent, size))) {
-    TRY(sys::truncate(fd_, intent.at));
-    ops.abandon(intent.id);
-    TRY(log_.write(ops, false));
+    TRY(cut_back(intent));
     return Outcome::Fresh;
   }
   // Nothing was written, or the file is another one by now.
@@ -200,11 +207,7 @@ Result<void> MboxMailbox::put(Record& record, const Intent& intent, bool is_fres
   // Back to the old length; never sync again and believe it. What cannot be undone stays an open
   // intent, for the next opener.
   if (!is_fresh && size_before > intent.at + intent.length) return written;
-  if (auto cut = sys::truncate(fd_, intent.at); cut) {
-    Ops ops;
-    ops.abandon(intent.id);
-    static_cast<void>(log_.write(ops, false));
-  } else {
+  if (auto cut = cut_back(intent); !cut) {
     log::warning("mailbox " + log::escape(path_) + ": " + cut.error().log_text);
   }
   return written;

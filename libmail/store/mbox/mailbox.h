@@ -112,6 +112,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   enum class Outcome : std::uint8_t { Stored, Again, Fresh, Left };
   Result<void> resolve_all();  // under Exclusive and the log's lock: rewrite, intents
   Result<Outcome> resolve(const Intent& intent, Record* mine);
+  Result<void> cut_back(const Intent& intent);
   Result<bool> is_whole(const Intent& intent, std::uint64_t size);
   Result<bool> has_lost_its_begin(const Intent& intent, std::uint64_t size);
   Result<bool> find_elsewhere(const Intent& intent, std::uint64_t size);
