@@ -16,7 +16,7 @@ def pieces(box, octets):
     if os.path.isdir(box):
         for entry in os.scandir(box + "/cur"):
             fd = os.open(entry.path, os.O_RDONLY)
-            yield os.read(fd, 1 << 24)
+            yield os.read(fd, os.fstat(fd).st_size)
             os.close(fd)
     else:
         fd = os.open(box, os.O_RDONLY)
