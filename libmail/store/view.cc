@@ -48,7 +48,9 @@ class WireReader final : public MessageReader {
 };
 
 Result<bool> WireReader::produce(std::size_t octets) {
-  in_.resize(octets);
+  const std::uint64_t size = stored_->size();
+  const std::uint64_t left = size > next_.stored ? size - next_.stored : kLeastChunk;
+  in_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(octets, left)));
   const std::size_t got = TRY(stored_->read(next_.stored, in_));
   out_.clear();
   if (got == 0) return false;
