@@ -28,6 +28,21 @@ bool is_settled(const struct ::stat& status) {
   return age > (is_coarse ? 2000 : 50);
 }
 
+// On the wire. A file that is as long as it says is read once only.
+Result<std::uint64_t> count_octets(const FileDescriptor& fd, std::uint64_t octets,
+                                   std::string& chunk) {
+  chunk.resize(kChunk);
+  message::LineCounter counter;
+  for (std::uint64_t at = 0;;) {
+    const std::size_t got = TRY(sys::pread(fd, chunk, at));
+    if (got == 0) break;
+    counter.feed(std::string_view{chunk}.substr(0, got));
+    at += got;
+    if (at == octets && got < kChunk) break;
+  }
+  return counter.crlf_octets();
+}
+
 }  // namespace
 
 // By arrival. new/ first: what moves to cur/ meanwhile is then seen there.
@@ -106,8 +121,9 @@ void MaildirMailbox::tell_left_out(const std::string& name, std::string_view why
 }
 
 // Size on the wire and date of a message seen for the first time. False: it is none, or none that
-// can be read; it gets its UID when it can. Renamed meanwhile: at the next look.
-Result<bool> MaildirMailbox::measure(File& file) {
+// can be read; it gets its UID when it can. Renamed meanwhile: at the next look. `chunk` is a
+// buffer for many.
+Result<bool> MaildirMailbox::measure(File& file, std::string& chunk) {
   const auto fd = sys::open(path_ + '/' + place_of(file), kOpenMessage);
   if (!fd && fd.error().code == Errc::NotFound) return false;
   const bool may_be_none = fd || fd.error().code == Errc::Denied || fd.error().code == Errc::Loop ||
@@ -126,15 +142,7 @@ Result<bool> MaildirMailbox::measure(File& file) {
   if (!fd) return fail(fd.error());
   file.date = WallTime{std::chrono::seconds(status->st_mtim.tv_sec)};
   if (file.size != 0) return true;
-  message::LineCounter counter;
-  std::string chunk(kChunk, '\0');
-  for (std::uint64_t at = 0;;) {
-    const std::size_t got = TRY(sys::pread(*fd, chunk, at));
-    if (got == 0) break;
-    counter.feed(std::string_view{chunk}.substr(0, got));
-    at += got;
-  }
-  file.size = counter.crlf_octets();
+  file.size = TRY(count_octets(*fd, static_cast<std::uint64_t>(status->st_size), chunk));
   return true;
 }
 
@@ -320,9 +328,10 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   const bool is_theirs = uids.uid_validity == state().uid_validity.value;
   std::vector<File> messages;
   messages.reserve(files.size());
+  std::string chunk;
   for (File& file : files) {
     const bool is_known = known.contains(hash_of(file.base));
-    if (!is_known && !TRY(measure(file))) continue;
+    if (!is_known && !TRY(measure(file, chunk))) continue;
     messages.push_back(std::move(file));
   }
   files = std::move(messages);

@@ -31,10 +31,21 @@ class FileReader final : public MessageReader {
 };
 
 // What we have written was durable before it had its name. Others' may lie in memory only, until
-// Linux has written it by itself: after 30 s (vm.dirty_expire_centisecs) and a few more.
-bool may_be_lost(const std::string& key, const struct ::stat& status) {
+// Linux has written it by itself: after 30 s (vm.dirty_expire_centisecs) and a few more. A rename
+// or a link, as flags and copies make, is a change of the file too, but not of its octets: those
+// are as old as the file and its time say, unless it was long in writing and had its time set back.
+bool may_be_lost(const std::string& key, const FileDescriptor& fd, const struct ::stat& status) {
   constexpr time_t kWrittenBySeconds = 120;
-  return !is_made_by_us(key) && status.st_ctim.tv_sec + kWrittenBySeconds > ::time(nullptr);
+  constexpr off_t kLong = 1L << 20U;  // octets
+  if (is_made_by_us(key)) return false;
+  const time_t written = ::time(nullptr) - kWrittenBySeconds;
+  if (status.st_ctim.tv_sec < written) return false;
+  struct ::statx born {};
+  if (status.st_size > kLong || status.st_mtim.tv_sec >= written ||
+      ::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BTIME, &born) != 0) {
+    return true;
+  }
+  return (born.stx_mask & STATX_BTIME) == 0 || born.stx_btime.tv_sec >= written;
 }
 
 constexpr std::size_t kMaxKeywords = 26;  // a to z
@@ -304,9 +315,9 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
     return fail(Errc::Corrupt, "Message cannot be read",
                 log::escape(base) + " is no file any more");
   }
-  auto stored =
-      std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, may_be_lost(base, status)},
-                                   static_cast<std::uint64_t>(status.st_size));
+  const bool is_young = may_be_lost(base, fd, status);
+  auto stored = std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, is_young},
+                                             static_cast<std::uint64_t>(status.st_size));
   if (view == View::Stored) return stored;
   return make_wire_view(std::move(stored), {}, wire_size);
 }

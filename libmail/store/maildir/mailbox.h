@@ -135,7 +135,7 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<void> read_keywords();
   Result<void> learn_keywords(const std::set<std::string>& words);
   Result<FileDescriptor> open_file(Uid uid, std::string& base);
-  Result<bool> measure(File& file);
+  Result<bool> measure(File& file, std::string& chunk);
   Result<bool> part_namesakes();
   void tell_left_out(const std::string& name, std::string_view why);
   [[nodiscard]] bool has_pending() const;
