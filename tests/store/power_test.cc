@@ -351,7 +351,7 @@ void StorePower::lose_power_everywhere() {
         const bool is_twice =
             tries_all() ? n < kWays.size() : !is_large_ && behind / step == here.size() % kImages;
         if (is_twice) lose_power_again(end, where, random);
-        if (!HasFailure()) look_after(end, where);
+        if (!HasFailure()) look_after(end, where + (is_twice ? ", after it was lost again" : ""));
       } catch (const std::exception& error) {
         ADD_FAILURE() << where << ": " << error.what();
       }
