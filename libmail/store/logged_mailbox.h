@@ -56,9 +56,6 @@ class LoggedMailbox : public Mailbox {
   // Before acknowledged flags are written for these: the last moment in which state() has those
   // that the format has.
   virtual void before_change(const std::vector<Change>& /*wishes*/) {}
-  // Of an expunged message that does not lie there any more: not while a power failure may bring it
-  // back.
-  [[nodiscard]] virtual bool may_forget(Uid /*doomed*/) const { return true; }
   // The format's own part of the index; with what restore() is called next.
   virtual void put_format(IndexWriter& writer) = 0;
   virtual void restore() = 0;

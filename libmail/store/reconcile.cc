@@ -187,7 +187,6 @@ Result<void> LoggedMailbox::reconcile_behind(Uid after, std::span<Item* const> i
     any = true;
   }
   known.for_each_left([&](const Entry& entry) {
-    if (state().doomed.contains(entry.uid) && !may_forget(entry.uid)) return;
     ops.gone(entry.uid, modseq);
     any = true;
   });

@@ -160,8 +160,8 @@ TEST_F(Syncs, OfAMaildir) {
           .set_seen = 2,
           .set_seen_again = 2,
           .set_ten = 2,
-          .expunge_one = 1,
-          .expunge_ten = 1,
+          .expunge_one = 2,
+          .expunge_ten = 2,
           .fold = 0});
 }
 

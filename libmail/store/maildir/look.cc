@@ -203,7 +203,10 @@ Result<void> MaildirMailbox::look() {
   auto files = TRY(list());
   if (TRY(part_namesakes())) files = TRY(list());
   TRY(log_.load_names());
-  TRY(settle_unlinked());
+  if (!state().doomed.empty()) {  // whoever has unlinked them was killed before this
+    TRY(sys::fsync_directory(path_ + "/new"));
+    TRY(sys::fsync_directory(path_ + "/cur"));
+  }
   auto difference = compare_names(files);
   if (difference.is_missed) {
     // A file that another program renames while the directory is read may be missed: what is gone
@@ -223,8 +226,6 @@ Result<void> MaildirMailbox::look() {
     TRY(reconcile(items));
   }
   note_places(files);
-  for (const Entry& entry : state().doomed) unlinked_.insert(entry.uid);
-  for (const File& file : files) unlinked_.erase(file.uid);
   now.uid_validity = state().uid_validity.value;
   is_index_stale_ = is_index_stale_ || (now.is_settled != 0 && files.size() > kMany);
   look_ = now;
@@ -233,34 +234,6 @@ Result<void> MaildirMailbox::look() {
   TRY(apply_pending());
   remember_own_changes({now, has_looked_});
   return {};
-}
-
-// A MODSEQ is a time (docs/state-log.md), unless a clock was set back.
-bool MaildirMailbox::is_young(ModSeq expunged) const {
-  constexpr std::uint64_t kJournalWritten = 10'000'000;  // microseconds; ext4: 5 s
-  const auto micros = now().time_since_epoch().count();
-  const std::uint64_t today = micros > 0 ? static_cast<std::uint64_t>(micros) : 0;
-  const std::uint64_t then = expunged.value;
-  return then < today ? today - then < kJournalWritten : then - today < kJournalWritten;
-}
-
-// Before reconcile() writes `gone` of expunged messages that do not lie there any more: after a
-// power failure they may be back, and must be known. When they are some seconds old the file
-// system has written it by itself, and nobody waits long.
-Result<void> MaildirMailbox::settle_unlinked() {
-  unlinked_.clear();
-  young_.clear();
-  if (state().doomed.empty()) return {};
-  const auto& vanished = state().vanished;
-  for (auto at = vanished.rbegin(); at != vanished.rend() && is_young(at->modseq); ++at) {
-    young_.insert(at->uid);
-  }
-  const bool are_all_young =
-      std::all_of(state().doomed.begin(), state().doomed.end(),
-                  [this](const Entry& entry) { return young_.contains(entry.uid); });
-  if (are_all_young) return {};
-  TRY(sys::fsync_directory(path_ + "/new"));
-  return sys::fsync_directory(path_ + "/cur");
 }
 
 MaildirMailbox::Difference MaildirMailbox::compare_names(const std::vector<File>& files) const {

@@ -153,11 +153,7 @@ Flags MaildirMailbox::flags_of(const Entry& entry, const Item& item) const {
 }
 
 bool MaildirMailbox::has_pending() const {
-  if (state().messages.pending() > 0) return true;
-  const auto& vanished = state().vanished;
-  if (!unlinked_.empty() && (vanished.empty() || !is_young(vanished.back().modseq))) return true;
-  return std::any_of(state().doomed.begin(), state().doomed.end(),
-                     [this](const Entry& entry) { return !unlinked_.contains(entry.uid); });
+  return !state().doomed.empty() || state().messages.pending() > 0;
 }
 
 Result<void> MaildirMailbox::be_there() {
@@ -255,9 +251,7 @@ Result<void> MaildirMailbox::apply_pending() {
       other_places_[uid] = to;
     }
   }
-  // Not waited for: the log knows them until settle_unlinked().
   for (const Entry& entry : state().doomed) {
-    if (unlinked_.contains(entry.uid)) continue;
     const std::string base = TRY(state().word_of(entry.key()));
     const std::string place = place_of(entry, base);
     auto gone = sys::unlink(path_ + '/' + place);
@@ -266,8 +260,9 @@ Result<void> MaildirMailbox::apply_pending() {
       continue;
     }
     if (!gone) return gone;
+    changed.insert(place.substr(0, place.find('/')));
     other_places_.erase(entry.uid);
-    unlinked_.insert(entry.uid);
+    ops.gone(entry.uid, entry.modseq);
   }
   // Before the log forgets what was to be done: after a power failure the old names may be back.
   for (const auto& directory : changed) TRY(sys::fsync_directory(path_ + '/' + directory));

@@ -60,7 +60,6 @@ class MaildirMailbox final : public LoggedMailbox {
   void put_format(IndexWriter& writer) override;
   void restore() override;
   Flags flags_of(const Entry& entry, const Item& item) const override;
-  [[nodiscard]] bool may_forget(Uid doomed) const override { return !young_.contains(doomed); }
 
  private:
   struct File : Item {
@@ -139,8 +138,6 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<bool> part_namesakes();
   void tell_left_out(const std::string& name, std::string_view why);
   [[nodiscard]] bool has_pending() const;
-  [[nodiscard]] bool is_young(ModSeq expunged) const;
-  Result<void> settle_unlinked();
   // Below the Maildir: "cur/..." or "new/...".
   [[nodiscard]] static std::string place_of(const File& file);
   [[nodiscard]] std::string usual_place(const Entry& entry, const std::string& base) const;
@@ -158,10 +155,6 @@ class MaildirMailbox final : public LoggedMailbox {
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
   std::vector<std::pair<std::string, std::string>> namesakes_;  // of the last list(): kept, other
   std::set<std::string> told_;                                  // what was left out
-  // Of state().doomed, where they stay until their directory is known to be durable: a power
-  // failure may bring the files back.
-  std::set<Uid> unlinked_;
-  std::set<Uid> young_;  // expunged so lately that making sure would have to wait for the disk
   Keywords keywords_;
   std::unordered_map<std::string, Flags> wished_;  // by key, for the next look
   Watch watch_;
