@@ -1,6 +1,7 @@
 #include "libmail/local/branches.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,7 +58,11 @@ Result<FileDescriptor> open_level(const FileDescriptor& above, const std::string
                 log::escape(path) + " is no directory: " + directory.error().log_text);
   }
   if (is_just_made(TRY(sys::fstat(*directory)))) {
-    TRY(give(*directory, owner, path));
+    // Not by two monitors, for two accounts, whatever it is called meanwhile. Nobody else can open
+    // it and keep us waiting.
+    TRY(check(::flock(directory->get(), LOCK_EX), "flock", path));
+    if (is_just_made(TRY(sys::fstat(*directory)))) TRY(give(*directory, owner, path));
+    TRY(check(::flock(directory->get(), LOCK_UN), "flock", path));
     TRY(sys::fsync(above, path));
   }
   return directory;
@@ -76,11 +81,25 @@ Result<std::vector<std::string>> levels_of(const store::Branch& branch) {
   return levels;
 }
 
+// What lies in a directory that is not root's is not the monitor's to make, nor always to be seen.
+bool is_missing_below_roots(const store::Branch& branch) {
+  const auto levels = levels_of(branch);
+  if (!levels) return false;
+  std::string path = branch.base;
+  for (const std::string& level : *levels) {
+    path += '/' + level;
+    const auto status = sys::lstat(path);
+    if (!status) return status.error().code == Errc::NotFound;
+    if (status->st_uid != 0) return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool needs_monitor(const std::vector<store::Branch>& branches) {
   return std::ranges::any_of(branches, [](const store::Branch& branch) {
-    return !sys::exists(branch.path) && is_roots_path(branch.base + "/x");
+    return is_missing_below_roots(branch) && is_roots_path(branch.base + "/x");
   });
 }
 

@@ -44,6 +44,7 @@ Result<void> Session::update(bool delete_too) {
 }
 
 void Session::finish(bool delete_too) {
+  hold_.reset();
   note_uidl_change();
   const auto updated = update(delete_too);
   if (const auto folded = mailbox_->fold(); !folded) log::warning(folded.error().log_text);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
+#include <numeric>
 #include <random>
 
 #include "libmail/base/sys.h"
@@ -65,8 +67,12 @@ std::string MessageCache::path_for(const std::string& index_path) {
 
 MessageCache::~MessageCache() {
   if (pending_.empty() && !is_damaged_) return;
-  flush();
-  if (is_worth_writing_anew()) write_anew();
+  try {
+    flush();
+    if (is_worth_writing_anew()) write_anew();
+  } catch (const std::bad_alloc&) {  // too large for what a session may have: begun anew
+    ::unlink(path_.c_str());
+  }
 }
 
 void MessageCache::belong_to(std::string_view mailbox_id, UidValidity uid_validity,
@@ -211,7 +217,8 @@ bool MessageCache::lock_for_writing() {
       }
       read_blocks();
       const bool has_rest = static_cast<std::uint64_t>(mine->st_size) > end_;
-      return !has_rest || sys::truncate(fd_, end_).has_value();
+      if (!has_rest || sys::truncate(fd_, end_)) return true;
+      break;
     }
     fd_.reset();  // written anew meanwhile
   }
@@ -254,10 +261,15 @@ void MessageCache::flush() {
   pending_octets_ = 0;
 }
 
+std::size_t MessageCache::count_records() const {
+  return std::accumulate(
+      blocks_.begin(), blocks_.end(), std::size_t{0},
+      [](std::size_t sum, const Place& place) { return sum + place.header.records; });
+}
+
 bool MessageCache::is_worth_writing_anew() const {
   if (!fd_.is_open() || messages_ == nullptr) return false;
-  std::size_t records = 0;
-  for (const Place& place : blocks_) records += place.header.records;
+  const std::size_t records = count_records();
   return is_damaged_ || blocks_.size() > kFewBlocks + 2 * end_ / kBlock ||
          records > kKinds * messages_->size() + messages_->size() / 2 + 1000;
 }
@@ -271,6 +283,7 @@ void MessageCache::write_anew() {
     std::size_t octets = 0;
   };
   std::vector<Piece> pieces;
+  pieces.reserve(count_records());
   Loaded& loaded = loaded_.front();
   for (const Place& place : blocks_) {
     if (!load(place, loaded)) continue;
@@ -295,7 +308,7 @@ void MessageCache::write_anew() {
     auto read = sys::pread_all(fd_, piece.at, piece.octets);
     if (!read || read->size() != piece.octets) continue;
     block.try_emplace(piece.key, *std::move(read));
-    octets += piece.octets;
+    octets += piece.octets + sizeof(Record);
     if (octets < kBlock) continue;
     is_whole = is_whole && put_block(*fresh, *nonce, end, block);
     block.clear();

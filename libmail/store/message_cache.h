@@ -86,6 +86,7 @@ class MessageCache {
   bool lock_for_writing();
   static bool put_block(const FileDescriptor& fd, std::uint64_t nonce, std::uint64_t& end,
                         const Pending& records);
+  [[nodiscard]] std::size_t count_records() const;
   [[nodiscard]] bool is_worth_writing_anew() const;
   void write_anew();
 

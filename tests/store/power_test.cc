@@ -161,7 +161,10 @@ std::string any_of(const std::vector<std::string>& versions, std::mt19937& rando
     // A page that was cut off is not written any more; of one cut within, the rest may be NUL.
     const std::string* from = &choose();
     for (int tries = 0; from->size() <= at && tries < 10; ++tries) from = &choose();
-    if (at < from->size()) left.replace(at, std::min(kPage, left.size() - at), *from, at, kPage);
+    if (at >= from->size()) continue;
+    std::string page = from->substr(at, kPage);
+    page.resize(std::min(kPage, left.size() - at));
+    left.replace(at, page.size(), page);
   }
   return left;
 }
