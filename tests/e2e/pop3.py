@@ -101,6 +101,20 @@ def in_one_packet(mail, way):
     assert len(said) > BIG
 
 
+def ended_in_its_output(mail):
+    """A session that ends while messages are being put out: what was retrieved is seen, for every program."""
+    def is_seen():
+        if mail.store == "maildir":
+            return any(name.endswith("S") for name in os.listdir(mail.path("home", "boss", "Maildir", "cur")))
+        with open(mail.path("mail", "boss"), "rb") as f:
+            return b"\nStatus: RO\n" in f.read()
+    check_equal(is_seen(), False, "seen before")
+    client = Client(mail, "plain").log_in()
+    client.socket.sendall(b"RETR 3\r\n" + b"x" * 20_000 + b"\r\n")
+    assert b"Line too long" in client.file.read()
+    wait_for(is_seen, 10, "seen what was retrieved")
+
+
 def locked(mail):
     """pop3_lock_session: another session is refused, a delivery waits until QUIT and is not lost."""
     before = count(mail)
@@ -158,6 +172,7 @@ def main():
             for number, size in ((1, 0), (2, BIG), (3, 0)):
                 send(mail, f"message {number}", size)
                 wait_for(lambda: count(mail) == number, 60, f"delivery {number}")
+            ended_in_its_output(mail)
             for way in ("plain", "tls", "stls"):
                 vanishing(mail, way)
                 in_one_packet(mail, way)
