@@ -34,6 +34,13 @@ void add_item(std::vector<FetchItem>& items, Kind kind) {
   items.insert(items.begin(), std::move(item));
 }
 
+// A literal has no NUL (RFC 3501 section 9, CHAR8).
+void replace_nul(std::string& out, std::size_t from) {
+  for (auto at = out.find('\0', from); at != std::string::npos; at = out.find('\0', at)) {
+    out[at] = '\x80';
+  }
+}
+
 }  // namespace
 
 FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> positions,
@@ -251,7 +258,7 @@ Result<void> FetchJob::put_section_text(std::string& out, const FetchItem& item)
   if (found.text) {
     const std::size_t begin = out.size();
     out.append(*found.text, static_cast<std::size_t>(skipped), static_cast<std::size_t>(octets));
-    std::replace(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), '\0', '\x80');
+    replace_nul(out, begin);
     return {};
   }
   stream_at_ = found.offset + skipped;
@@ -272,7 +279,7 @@ Result<void> FetchJob::put_stream(std::string& out) {
     return fail(Errc::Corrupt, "Message is shorter than it was");
   }
   out.resize(begin + *count);
-  std::replace(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), '\0', '\x80');
+  replace_nul(out, begin);
   stream_at_ += *count;
   stream_left_ -= *count;
   return {};
