@@ -109,11 +109,26 @@ Result<std::string> Index::read(const Section& section) const {
   return octets;
 }
 
+namespace {
+
+// InUse: another writes it.
+Result<FileDescriptor> open_temporary(const std::string& path) {
+  auto fd = TRY(sys::open(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+  TRY(sys::lock(fd, sys::Lock::Exclusive, std::chrono::milliseconds(0), path));
+  const auto mine = TRY(sys::fstat(fd));
+  const auto named = TRY(sys::lstat(path));
+  if (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev) {
+    return fail(Errc::InUse, "Index was written just now");
+  }
+  TRY(sys::truncate(fd, 0));
+  return fd;
+}
+
+}  // namespace
+
 IndexWriter::IndexWriter(std::string path)
-    : path_(std::move(path)),
-      temporary_(path_ + ".new"),  // two writers in one make an index that no reader takes
-      nonce_(new_nonce()) {
-  auto fd = sys::open(temporary_, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    : path_(std::move(path)), temporary_(path_ + ".new"), nonce_(new_nonce()) {
+  auto fd = open_temporary(temporary_);
   if (fd) {
     fd_ = *std::move(fd);
   } else {
