@@ -306,7 +306,8 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-Result<std::vector<std::string>> list_directory(const std::string& path) {
+Result<std::vector<DirectoryEntry>> read_directory(const std::string& path) {
+  using Type = DirectoryEntry::Type;
   struct Closer {
     void operator()(DIR* dir) const { ::closedir(dir); }
   };
@@ -317,15 +318,25 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
       }) != 0) {
     return fail_errno("opendir", path);
   }
-  std::vector<std::string> names;
+  std::vector<DirectoryEntry> entries;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(dir.get());  // NOLINT(concurrency-mt-unsafe)
     if (entry == nullptr) break;
     const std::string_view name = static_cast<const char*>(entry->d_name);
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name == "." || name == "..") continue;
+    const Type known = entry->d_type == DT_REG ? Type::Regular : Type::Other;
+    entries.push_back({std::string(name), entry->d_type == DT_UNKNOWN ? Type::Unknown : known});
   }
   if (errno != 0) return fail_errno("readdir", path);
+  return entries;
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& path) {
+  auto entries = TRY(read_directory(path));
+  std::vector<std::string> names;
+  names.reserve(entries.size());
+  for (DirectoryEntry& entry : entries) names.push_back(std::move(entry.name));
   return names;
 }
 

@@ -55,7 +55,14 @@ Result<struct ::stat> lstat(const std::string& path);
 Result<struct ::stat> fstat(const FileDescriptor& fd);
 bool exists(const std::string& path);
 
-// Names in a directory without "." and "..", in no order.
+struct DirectoryEntry {
+  enum class Type : std::uint8_t { Unknown, Regular, Other };  // Unknown: the file system says none
+  std::string name;
+  Type type = Type::Unknown;
+};
+// What a directory has but "." and "..", in no order.
+Result<std::vector<DirectoryEntry>> read_directory(const std::string& path);
+// Its names only.
 Result<std::vector<std::string>> list_directory(const std::string& path);
 // A whole small file; TooLarge beyond `limit` octets.
 Result<std::string> read_file(const std::string& path, std::size_t limit = 16U << 20U);

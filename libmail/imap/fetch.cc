@@ -18,9 +18,10 @@ constexpr std::array<std::string_view, 10> kEnvelopeFields{
     "Date", "Subject", "From", "Sender",      "Reply-To",
     "To",   "Cc",      "Bcc",  "In-Reply-To", "Message-ID"};
 
+bool needs_measure(Kind kind) { return kind == Kind::InternalDate || kind == Kind::Rfc822Size; }
+
 bool needs_data(Kind kind) {
-  return kind != Kind::Flags && kind != Kind::Uid && kind != Kind::InternalDate &&
-         kind != Kind::Rfc822Size && kind != Kind::ModSeq;
+  return kind != Kind::Flags && kind != Kind::Uid && kind != Kind::ModSeq && !needs_measure(kind);
 }
 
 bool has_kind(const std::vector<FetchItem>& items, Kind kind) {
@@ -60,6 +61,8 @@ FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> pos
   wants_flags_ = has_kind(fetch_.items, Kind::Flags);
   needs_data_ = std::any_of(fetch_.items.begin(), fetch_.items.end(),
                             [](const auto& item) { return needs_data(item.kind); });
+  needs_measure_ = std::any_of(fetch_.items.begin(), fetch_.items.end(),
+                               [](const auto& item) { return needs_measure(item.kind); });
   sets_seen_ = std::any_of(fetch_.items.begin(), fetch_.items.end(),
                            [](const auto& item) { return needs_data(item.kind) && !item.peek; }) &&
                !selected_.is_read_only();
@@ -84,8 +87,8 @@ Result<bool> FetchJob::fill(std::string& out) {
     if (done) done = put_items(out);
     if (!done) {
       out.resize(before);
-      if (is_fresh && done.error().code == Errc::NotFound) {
-        skip_message();
+      if (is_fresh && store::concerns_one_message(done.error())) {
+        skip_message(std::move(done).error());
         continue;
       }
       if (!is_fresh) broken_ = true;
@@ -132,6 +135,7 @@ Result<void> FetchJob::begin_message(std::string& out) {
     if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
     data_.emplace(selected_.mailbox(), message().uid);
   }
+  if (needs_measure_) measure_ = TRY(selected_.mailbox().measure(message().uid));
   in_message_ = true;
   next_item_ = 0;
   out += "* ";
@@ -149,8 +153,8 @@ Result<void> FetchJob::put_items(std::string& out) {
   return {};
 }
 
-void FetchJob::skip_message() {
-  missed_some_ = true;
+void FetchJob::skip_message(Error why) {
+  if (!missed_ || missed_->code == Errc::NotFound) missed_ = std::move(why);
   in_message_ = false;
   stream_left_ = 0;
   data_.reset();
@@ -168,7 +172,7 @@ void FetchJob::end_message(std::string& out) {
       put_number(out, message().modseq.value);
       out += ')';
     }
-    marks().changed = false;
+    selected_.mark_changed(positions_[at_], false);
   }
   out += ")\r\n";
   in_message_ = false;
@@ -189,11 +193,11 @@ Result<void> FetchJob::put_item(std::string& out, const FetchItem& item) {
       return {};
     case Kind::InternalDate:
       out += "INTERNALDATE ";
-      put_internal_date(out, info.internal_date);
+      put_internal_date(out, measure_.internal_date);
       return {};
     case Kind::Rfc822Size:
       out += "RFC822.SIZE ";
-      put_number(out, info.size);
+      put_number(out, measure_.size);
       return {};
     case Kind::ModSeq:
       out += "MODSEQ (";

@@ -23,8 +23,9 @@ class FetchJob {
   // of a literal (is_broken()) the connection cannot go on.
   Result<bool> step(std::string& out);
   [[nodiscard]] bool is_broken() const { return broken_; }
-  // Some message was expunged by another meanwhile and left out (RFC 2180 section 4.1.3).
-  [[nodiscard]] bool missed_some() const { return missed_some_; }
+  // Why some message was left out: NotFound, expunged by another meanwhile (RFC 2180 section
+  // 4.1.3), or it cannot be read.
+  [[nodiscard]] const std::optional<Error>& missed() const { return missed_; }
 
  private:
   Result<bool> fill(std::string& out);
@@ -35,11 +36,11 @@ class FetchJob {
   Result<void> put_section_text(std::string& out, const FetchItem& item);
   Result<void> put_stream(std::string& out);
   void end_message(std::string& out);
-  void skip_message();
+  void skip_message(Error why);
   [[nodiscard]] const store::MessageInfo& message() const {
     return selected_.message(positions_[at_]);
   }
-  Marks& marks() { return selected_.marks(positions_[at_]); }
+  [[nodiscard]] const Marks& marks() const { return selected_.marks(positions_[at_]); }
 
   Selected& selected_;
   Fetch fetch_;
@@ -47,6 +48,7 @@ class FetchJob {
   bool condstore_;
   bool sets_seen_ = false;
   bool needs_data_ = false;
+  bool needs_measure_ = false;
   bool wants_flags_ = false;
 
   std::size_t at_ = 0;         // in positions_
@@ -55,10 +57,11 @@ class FetchJob {
   std::size_t next_item_ = 0;
   std::shared_ptr<void> hold_;  // of the mailbox, during a step
   std::optional<MessageData> data_;
+  store::Measure measure_;
   std::uint64_t stream_at_ = 0;
   std::uint64_t stream_left_ = 0;
   bool broken_ = false;
-  bool missed_some_ = false;
+  std::optional<Error> missed_;
 };
 
 }  // namespace mail::imap

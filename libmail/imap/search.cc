@@ -95,9 +95,10 @@ Result<std::vector<std::size_t>> Searcher::run(const Search& search) {
     if (selected_.marks(position).gone) continue;
     data_.reset();
     auto is_match = matches(key, position);
-    if (!is_match && is_match.error().code == Errc::NotFound) continue;  // expunged meanwhile
-    if (!is_match) return fail(std::move(is_match).error());
-    if (*is_match) found.push_back(position);
+    if (!is_match && !store::concerns_one_message(is_match.error())) {
+      return fail(std::move(is_match).error());
+    }
+    if (is_match && *is_match) found.push_back(position);
   }
   data_.reset();
   hold_.reset();
@@ -144,23 +145,16 @@ Result<bool> Searcher::matches_message(const SearchKey& key, std::size_t positio
       return info.flags.has_keyword(key.text);
     case Kind::Recent:
       return selected_.marks(position).recent;
+    case Kind::ModSeq:
+      return info.modseq.value >= key.number;
     case Kind::Before:
     case Kind::On:
     case Kind::Since:
-      return compare_days(local_day(info.internal_date), std::chrono::sys_days{key.date},
-                          Kind::Before, Kind::On, key.kind);
     case Kind::Larger:
-      return info.size > key.number;
     case Kind::Smaller:
-      return info.size < key.number;
-    case Kind::ModSeq:
-      return info.modseq.value >= key.number;
     case Kind::Older:
-    case Kind::Younger: {
-      const auto age = std::chrono::floor<std::chrono::seconds>(now_ - info.internal_date).count();
-      const bool is_older = age >= 0 && static_cast<std::uint64_t>(age) >= key.number;
-      return key.kind == Kind::Older ? is_older : !is_older;
-    }
+    case Kind::Younger:
+      return measure_matches(key, TRY(selected_.mailbox().measure(info.uid)));
     case Kind::Header:
       return header_matches(key, info.uid);
     case Kind::SentBefore:
@@ -170,6 +164,18 @@ Result<bool> Searcher::matches_message(const SearchKey& key, std::size_t positio
     default:
       return body_matches(key, info.uid);
   }
+}
+
+bool Searcher::measure_matches(const SearchKey& key, const store::Measure& measure) const {
+  if (key.kind == Kind::Larger) return measure.size > key.number;
+  if (key.kind == Kind::Smaller) return measure.size < key.number;
+  if (key.kind == Kind::Older || key.kind == Kind::Younger) {  // RFC 5032
+    const auto age = std::chrono::floor<std::chrono::seconds>(now_ - measure.internal_date).count();
+    const bool is_older = age >= 0 && static_cast<std::uint64_t>(age) >= key.number;
+    return is_older == (key.kind == Kind::Older);
+  }
+  return compare_days(local_day(measure.internal_date), std::chrono::sys_days{key.date},
+                      Kind::Before, Kind::On, key.kind);
 }
 
 MessageData& Searcher::data(store::Uid uid) {

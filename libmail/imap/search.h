@@ -23,6 +23,7 @@ class Searcher {
   Result<void> prepare(SearchKey& key, std::string_view charset);
   Result<bool> matches(const SearchKey& key, std::size_t position);
   Result<bool> matches_message(const SearchKey& key, std::size_t position);
+  [[nodiscard]] bool measure_matches(const SearchKey& key, const store::Measure& measure) const;
   MessageData& data(store::Uid uid);
   Result<bool> header_matches(const SearchKey& key, store::Uid uid);
   Result<bool> sent_matches(const SearchKey& key, store::Uid uid);

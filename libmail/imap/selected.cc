@@ -19,9 +19,14 @@ Result<std::unique_ptr<Selected>> Selected::open(store::MailStore& store, std::s
   return selected;
 }
 
-std::uint32_t Selected::count_recent() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(marks_.begin(), marks_.end(), [](const Marks& marks) { return marks.recent; }));
+void Selected::set(std::size_t position, bool Marks::*mark, bool value) {
+  bool& now = marks_.at(position).*mark;
+  if (now == value) return;
+  now = value;
+  std::uint32_t& count = mark == &Marks::recent ? marked_.recent
+                         : mark == &Marks::gone ? marked_.gone
+                                                : marked_.changed;
+  count += value ? 1U : UINT32_MAX;
 }
 
 std::optional<std::size_t> Selected::find(store::Uid uid) const {
@@ -80,18 +85,19 @@ void Selected::merge(store::Changes changes, bool tell) {
     auto left = changes.messages.begin();
     for (std::size_t i = 0; i < messages_.size(); ++i) {
       while (left != changes.messages.end() && left->uid < messages_[i].uid) ++left;
-      if (left == changes.messages.end() || left->uid != messages_[i].uid) marks_[i].gone = true;
+      if (left == changes.messages.end() || left->uid != messages_[i].uid)
+        set(i, &Marks::gone, true);
     }
   }
   for (const auto& uid : changes.vanished) {
-    if (const auto position = find(uid)) marks_[*position].gone = true;
+    if (const auto position = find(uid)) set(*position, &Marks::gone, true);
   }
   for (const auto& info : changes.messages) {
     if (messages_.back().uid < info.uid) {
       messages_.push_back(info);
       marks_.emplace_back();
     } else if (const auto position = find(info.uid)) {
-      if (tell && messages_[*position].flags != info.flags) marks_[*position].changed = true;
+      if (tell && messages_[*position].flags != info.flags) mark_changed(*position);
       messages_[*position] = info;
     }
   }
@@ -105,7 +111,7 @@ Result<void> Selected::take_recent(std::size_t first_new) {
   }
   if (fresh.empty()) return {};
   if (read_only_) {  // EXAMINE shows \Recent and does not take it
-    for (const std::size_t position : fresh) marks_[position].recent = true;
+    for (const std::size_t position : fresh) set(position, &Marks::recent, true);
     return {};
   }
   std::vector<std::size_t> taken;
@@ -128,7 +134,7 @@ Result<void> Selected::take_recent(std::size_t first_new) {
     log::warning(changed.error().log_text);
     return {};
   }
-  for (const std::size_t position : taken) marks_[position].recent = true;
+  for (const std::size_t position : taken) set(position, &Marks::recent, true);
   apply(*changed, true);
   return {};
 }
@@ -140,7 +146,7 @@ Result<void> Selected::refresh() {
       log::warning(changes.error().log_text);
       return {};
     }
-    for (auto& marks : marks_) marks.gone = true;  // the mailbox was removed
+    for (std::size_t i = 0; i < marks_.size(); ++i) set(i, &Marks::gone, true);  // it was removed
     return {};
   }
   const std::size_t first_new = messages_.size();
@@ -198,18 +204,16 @@ Result<void> Selected::introduce(std::string& out) {
 
 void Selected::tell(std::string& out, const Telling& telling) {
   if (keywords_changed_) put_flag_lists(out);
-  if (telling.may_expunge) {
+  if (telling.may_expunge && marked_.gone > 0) {
     // From the end, so that each number is right when it is read (RFC 3501 section 7.4.1).
     const std::size_t first_untold = told_exists_;
-    bool any = false;
     for (std::size_t i = messages_.size(); i-- > 0;) {
       if (!marks_[i].gone) continue;
-      any = true;
       if (i >= first_untold) continue;  // came and went unseen
       out += "* " + std::to_string(i + 1) + " EXPUNGE\r\n";
       --told_exists_;
     }
-    if (any) forget_gone();
+    forget_gone();
   }
   const std::uint32_t recent = count_recent();
   if (told_exists_ != count()) {
@@ -221,9 +225,9 @@ void Selected::tell(std::string& out, const Telling& telling) {
     told_recent_ = recent;
     out += "* " + std::to_string(recent) + " RECENT\r\n";
   }
-  for (std::size_t i = 0; i < messages_.size(); ++i) {
+  for (std::size_t i = 0; marked_.changed > 0 && i < messages_.size(); ++i) {
     if (!marks_[i].changed) continue;
-    marks_[i].changed = false;
+    mark_changed(i, false);
     if (marks_[i].gone) continue;
     const auto& message = messages_[i];
     out += "* " + std::to_string(i + 1) + " FETCH (";
@@ -238,9 +242,12 @@ void Selected::tell(std::string& out, const Telling& telling) {
 void Selected::forget_gone() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < messages_.size(); ++i) {
-    if (marks_[i].gone) continue;
-    messages_[kept] = messages_[i];
-    marks_[kept++] = marks_[i];
+    if (marks_[i].gone) {
+      for (const auto mark : {&Marks::recent, &Marks::gone, &Marks::changed}) set(i, mark, false);
+    } else {
+      messages_[kept] = messages_[i];
+      marks_[kept++] = marks_[i];
+    }
   }
   messages_.resize(kept);
   marks_.resize(kept);

@@ -35,9 +35,13 @@ class Selected {
   [[nodiscard]] const store::MessageInfo& message(std::size_t position) const {
     return messages_.at(position);
   }
-  [[nodiscard]] Marks& marks(std::size_t position) { return marks_.at(position); }
+  [[nodiscard]] const Marks& marks(std::size_t position) const { return marks_.at(position); }
+  // Its flags are to be told; have been.
+  void mark_changed(std::size_t position, bool changed = true) {
+    set(position, &Marks::changed, changed);
+  }
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(messages_.size()); }
-  [[nodiscard]] std::uint32_t count_recent() const;
+  [[nodiscard]] std::uint32_t count_recent() const { return marked_.recent; }
 
   // Positions in messages(), ascending. Syntax for a sequence number the client was never given;
   // unknown UIDs are left out silently (RFC 3501 section 6.4.8).
@@ -64,6 +68,7 @@ class Selected {
  private:
   Selected(std::string name, std::unique_ptr<store::Mailbox> mailbox, bool read_only)
       : name_(std::move(name)), mailbox_(std::move(mailbox)), read_only_(read_only) {}
+  void set(std::size_t position, bool Marks::*mark, bool value);
   void merge(store::Changes changes, bool tell);
   void forget_gone();
   Result<void> take_recent(std::size_t first_new);
@@ -75,6 +80,9 @@ class Selected {
   bool read_only_;
   std::vector<store::MessageInfo> messages_;  // ascending uid
   std::vector<Marks> marks_;                  // of each
+  struct {                                    // how many have which
+    std::uint32_t recent = 0, gone = 0, changed = 0;
+  } marked_;
   store::ModSeq upto_;
   std::uint32_t told_exists_ = 0;
   std::uint32_t told_recent_ = 0;

@@ -82,15 +82,16 @@ std::string Session::take_output() {
     auto done = job_->step(out_);
     if (done && !*done) continue;
     const bool broken = job_->is_broken();
-    const bool missed = job_->missed_some();
     const auto job = std::move(job_);
     if (broken) {
       log::error(done.error().log_text);
       closing_ = true;  // in the middle of a literal nothing can be said
     } else if (!done) {
       end_command(tag_, fail(std::move(done).error()), job_by_uid_);
-    } else if (missed) {  // RFC 5530, RFC 2180 section 4.1.3
+    } else if (job->missed() && job->missed()->code == Errc::NotFound) {  // RFC 5530
       end_command(tag_, std::string("NO [EXPUNGEISSUED] Some messages are gone"), job_by_uid_);
+    } else if (job->missed()) {
+      end_command(tag_, fail(*job->missed()), job_by_uid_);
     } else {
       end_command(tag_, std::string("OK Fetch completed"), job_by_uid_);
     }

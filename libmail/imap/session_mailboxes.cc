@@ -168,13 +168,16 @@ Result<void> Session::put_status(const std::string& mailbox,
     return item == "MESSAGES" || item == "RECENT" || item == "UNSEEN" || item == "SIZE";
   });
   if (needs_messages) content = TRY(opened->since(store::ModSeq{}));
+  const bool needs_size = std::find(items.begin(), items.end(), "SIZE") != items.end();
   std::uint64_t recent = 0;
   std::uint64_t unseen = 0;
   std::uint64_t size = 0;
   for (const auto& info : content.messages) {
     if (!info.old) ++recent;
     if (!info.flags.has(store::Flag::Seen)) ++unseen;
-    size += info.size;
+    const auto measure = needs_size ? opened->measure(info.uid) : store::Measure{};
+    if (measure) size += measure->size;
+    if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
   }
   std::string line = "* STATUS ";
   put_mailbox(line, mailbox);

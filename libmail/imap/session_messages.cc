@@ -123,7 +123,7 @@ Session::Reply Session::on(const Store& command) {
   selected_->apply(changes, !command.silent || condstore_);
   if (!command.silent) {  // RFC 3501 section 6.4.6: the new value, changed or not
     for (const auto uid : uids) {
-      if (const auto position = selected_->find(uid)) selected_->marks(*position).changed = true;
+      if (const auto position = selected_->find(uid)) selected_->mark_changed(*position);
     }
   }
   if (modified.empty()) return std::string("OK Store completed");

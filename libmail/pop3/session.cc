@@ -53,9 +53,15 @@ Result<void> Session::take_snapshot() {
     const auto& hidden = settings_.deleted_flag;
     if (!hidden.empty() && info.flags.has_keyword(hidden)) continue;
     const bool seen = info.flags.has(store::Flag::Seen);
-    messages_.push_back({info.uid, info.size, seen, false, false});
+    const auto measure = mailbox_->measure(info.uid);
+    if (!measure) {
+      if (!store::concerns_one_message(measure.error())) return fail(measure.error());
+      log::warning(measure.error().log_text);  // left out
+      continue;
+    }
+    messages_.push_back({info.uid, measure->size, seen, false, false});
     if (seen) last_before_ = messages_.size();
-    left_octets_ += info.size;
+    left_octets_ += measure->size;
   }
   last_ = last_before_;
   left_ = messages_.size();

@@ -12,6 +12,7 @@ namespace mail::store {
 namespace {
 
 constexpr std::size_t kMany = 1000;
+constexpr std::size_t kFew = 20;
 
 const Clock& system_clock() {
   static const SystemClock clock;
@@ -47,7 +48,7 @@ LoggedMailbox::LoggedMailbox(std::string log_path, const std::string& index_path
       cache_(MessageCache::path_for(index_path)) {}
 
 MessageInfo LoggedMailbox::info_of(const Entry& entry) {
-  return {entry.uid, entry.modseq, entry.flags, entry.old != 0, entry.size, entry.date};
+  return {entry.uid, entry.flags, entry.old != 0, entry.modseq};
 }
 
 Flags LoggedMailbox::flags_of(const Entry& /*entry*/, const Item& item) const { return item.flags; }
@@ -74,6 +75,25 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
   }
   std::sort(changes.vanished.begin(), changes.vanished.end());
   return changes;
+}
+
+Result<Measure> LoggedMailbox::measure(Uid uid) {
+  const Entry* const entry = state().messages.find(uid);
+  if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
+  if (entry->unmeasured == 0) return Measure{entry->size, entry->date};
+  const Measure measure = TRY(measure_now(uid));
+  remember(uid, measure);
+  return measure;
+}
+
+Result<Measure> LoggedMailbox::measure_now(Uid /*uid*/) {
+  return fail(Errc::Internal, "Message was not measured");
+}
+
+// Writing the index is worth it where the next session saves as much.
+void LoggedMailbox::remember(Uid uid, const Measure& measure) {
+  log_.remember(uid, measure);
+  if (++measured_ > kFew + state().messages.size() / 100) is_index_stale_ = true;
 }
 
 MessageCache* LoggedMailbox::cache() {
@@ -173,6 +193,7 @@ Result<void> LoggedMailbox::catch_up() {
 void LoggedMailbox::save_index() {
   if (log_.is_damaged() || (!is_index_stale_ && !log_.is_index_behind())) return;
   is_index_stale_ = false;
+  measured_ = 0;
   const auto saved = log_.save_index([this](IndexWriter& writer) { put_format(writer); });
   if (!saved) return;
   restored_ = log_.index();

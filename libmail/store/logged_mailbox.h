@@ -22,8 +22,8 @@ struct Item {
   std::string_view name;          // or its name, where it has one
   Flags flags;
   bool old = false;
-  WallTime date{};
-  std::uint64_t size = 0;
+  bool is_measured = true;
+  Measure measure;
   std::uint32_t uid_hint = 0;  // UID that the format itself gives (X-UID, dovecot-uidlist); 0:
                                // none, or not to be believed
   // Of a message of our own append: acknowledged in the line that gives it its UID, and taken over
@@ -40,6 +40,7 @@ class LoggedMailbox : public Mailbox {
   Result<MailboxStatus> status() override;
   Result<Changes> since(ModSeq after) override;
   Result<Changes> change(const Edit& edit) override;
+  Result<Measure> measure(Uid uid) override;
   Result<void> lock_exclusively() override;
   [[nodiscard]] MessageCache* cache() override;
 
@@ -50,6 +51,9 @@ class LoggedMailbox : public Mailbox {
   // Takes acknowledged changes over into the format as far as is cheap; errors are not the caller's
   // any more.
   virtual void take_over(bool flags, bool expunged) = 0;
+  // Of a message whose Item was not measured.
+  virtual Result<Measure> measure_now(Uid uid);
+  void remember(Uid uid, const Measure& measure);
   // Flags of a message whose entry is known: where the format cannot hold all of them.
   virtual Flags flags_of(const Entry& entry, const Item& item) const;
 
@@ -83,6 +87,7 @@ class LoggedMailbox : public Mailbox {
   const Settings settings_;
   const Clock& clock_;
   StateLog log_;
+  std::size_t measured_ = 0;     // messages, since the index was written
   bool is_index_stale_ = false;  // the format's own part of it would cost the next opener much
 
  private:
@@ -109,6 +114,7 @@ class SharedMailbox final : public Mailbox {
   Result<MailboxStatus> status() override { return core_->status(); }
   Result<Changes> since(ModSeq after) override { return core_->since(after); }
   Result<Changes> change(const Edit& edit) override { return core_->change(edit); }
+  Result<Measure> measure(Uid uid) override { return core_->measure(uid); }
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override {
     return core_->append(message, options);
   }

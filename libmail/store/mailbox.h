@@ -135,6 +135,12 @@ class Snapshot {
 // Pure: looks at the snapshot and says what to change. May be called again.
 using Edit = std::function<std::vector<Change>(const Snapshot&)>;
 
+// Whether the mailbox's other messages can be read in spite of it.
+inline bool concerns_one_message(const Error& error) {
+  return error.code == Errc::NotFound || error.code == Errc::Denied || error.code == Errc::Loop ||
+         error.code == Errc::Corrupt;
+}
+
 class Mailbox {
  public:
   virtual ~Mailbox() = default;
@@ -150,6 +156,9 @@ class Mailbox {
   // this very mailbox; they are read before its lock is taken, except what is too much for memory.
   virtual Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) = 0;
   virtual Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) = 0;
+  // Where the format does not tell them the message is opened for it, once: what was learned is
+  // remembered. Of messages that since() has told.
+  virtual Result<Measure> measure(Uid uid) = 0;
   // The mbox From_ line as it lies there, without its line end (wrong weekdays kept); other formats
   // compose one of Return-Path and INTERNALDATE.
   virtual Result<std::string> from_line(Uid uid) = 0;

@@ -85,7 +85,8 @@ Result<std::vector<Uid>> append_copies(Mailbox& from, std::span<const MessageInf
       auto held = is_last ? std::exchange(hold, nullptr) : hold;
       return std::make_unique<CopySource>(std::move(held), std::move(reader));
     };
-    copies.push_back({open, info.flags, info.internal_date});
+    const Measure measure = TRY(from.measure(info.uid));
+    copies.push_back({open, info.flags, measure.internal_date});
   }
   auto stored = to.append_all(copies);
   hold.reset();

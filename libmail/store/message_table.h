@@ -23,15 +23,23 @@ struct Entry {
   Uid uid;
   Flags flags;
   ModSeq modseq;
-  WallTime date{};
-  std::uint64_t size : 56 = 0;        // MessageInfo::size
+  WallTime date{};                    // Measure::internal_date
+  std::uint64_t size : 56 = 0;        // Measure::size
   std::uint64_t old : 1 = 0;          // MessageInfo::old
   std::uint64_t pending : 1 = 0;      // flags and old are acknowledged, but not yet in the format's
                                       // own place
   std::uint64_t key_is_name : 1 = 0;  // Key
   std::uint64_t removed : 1 = 0;      // MessageTable's own
+  std::uint64_t unmeasured : 1 = 0;   // date and size are not known yet
   std::uint64_t key_value = 0;
 
+  static constexpr std::uint64_t kMaxSize = (1ULL << 56U) - 1;
+
+  void set_measure(const Measure& measure) {
+    date = measure.internal_date;
+    size = measure.size & kMaxSize;
+    unmeasured = 0;
+  }
   [[nodiscard]] Key key() const { return {key_value, key_is_name != 0}; }
   void set_key(const Key& key) {
     key_value = key.value;

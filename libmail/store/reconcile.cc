@@ -31,6 +31,7 @@ class Known {
         (item.uid_hint == 0 || entries_.at(next_)->uid.value == item.uid_hint) && !has_hashes_) {
       return entries_.at(next_++);
     }
+    if (next_ == entries_.size()) return nullptr;
     make_hashes();
     if (item.uid_hint != 0) {
       const auto exact =
@@ -119,8 +120,8 @@ Result<void> LoggedMailbox::add(Item& item, Ops& ops, ModSeq modseq, Uid& next) 
   Entry entry;
   entry.uid = next;
   entry.modseq = modseq;
-  entry.date = item.date;
-  entry.size = item.size & ((1ULL << 56U) - 1);
+  if (item.is_measured) entry.set_measure(item.measure);
+  if (!item.is_measured) entry.unmeasured = 1;
   entry.flags = item.flags;
   entry.old = item.old ? 1 : 0;
   ops.message(entry, word_of(item));

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t kKeepOnceSeconds = 3600;  // ids of deliveries nobody tries again
 constexpr std::size_t kMaxVanished = 10'000;      // tombstones kept over a compaction
-constexpr std::uint64_t kMaxSize = 1ULL << 56U;   // octets of a message: an Entry's field
 
 struct Letter {
   char letter;
@@ -66,6 +65,15 @@ class Words {
     return {value.value_or(0)};
   }
   ModSeq modseq() { return {number()}; }
+  std::optional<std::uint64_t> size() {  // "-": not known yet
+    if (rest_.starts_with("- ")) {
+      next();
+      return std::nullopt;
+    }
+    const std::uint64_t octets = number();
+    if (octets > Entry::kMaxSize) ok_ = false;
+    return octets;
+  }
   void flags(Flags& flags, bool& old) {
     const auto letters = next();
     for (const auto& [letter, flag] : kLetters) {
@@ -93,15 +101,16 @@ bool apply_message(State& state, Words& in) {
   Entry entry;
   entry.uid = in.uid();
   entry.modseq = in.modseq();
-  entry.date = WallTime{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
-  const std::uint64_t size = in.number();
+  const WallTime date{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
+  const auto size = in.size();
   const std::string word = in.text();
   bool old = false;
   in.flags(entry.flags, old);
-  if (!in.ok() || size >= kMaxSize) return false;
+  if (!in.ok()) return false;
   const auto key = key_of(state, word);
   if (!key) return false;
-  entry.size = size & (kMaxSize - 1);
+  if (size) entry.set_measure({*size, date});
+  if (!size) entry.unmeasured = 1;
   entry.old = old ? 1 : 0;
   entry.set_key(*key);
   state.last = std::max(state.last, entry.modseq);
@@ -305,7 +314,11 @@ void Ops::message(const Entry& entry, std::string_view key_word) {
   number(entry.uid.value);
   number(entry.modseq.value);
   number(static_cast<std::uint64_t>(entry.date.time_since_epoch().count()));
-  number(entry.size);
+  if (entry.unmeasured == 0) {
+    number(entry.size);
+  } else {
+    line_ += " -";
+  }
   word(key_word);
   flag_words(entry.flags, entry.old != 0);
 }

@@ -374,6 +374,14 @@ Result<void> StateLog::compact() {
   return sys::fsync_directory(parent_directory(path_));
 }
 
+void StateLog::remember(Uid uid, const Measure& measure) {
+  const Entry* const found = state_.messages.find(uid);
+  if (found == nullptr) return;
+  Entry entry = *found;
+  entry.set_measure(measure);
+  state_.messages.put(entry);
+}
+
 ModSeq StateLog::next_modseq(Ops& ops) {
   ModSeq last = state_.last;
   const std::string& boot = boot_id();

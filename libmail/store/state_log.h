@@ -75,6 +75,10 @@ class StateLog {
   // Not to be believed any more: state() comes from the log alone.
   Result<void> distrust_index();
 
+  // Of a message whose entry is unmeasured. Goes into the index, not into the log: it can be had
+  // again.
+  void remember(Uid uid, const Measure& measure);
+
   // Next MODSEQ, for the line that `ops` becomes (RFC 7162); under the lock.
   ModSeq next_modseq(Ops& ops);
 

@@ -41,14 +41,21 @@ struct Flags {
   bool operator==(const Flags&) const = default;
 };
 
+// What of a message may change.
 struct MessageInfo {
   Uid uid;
-  ModSeq modseq;
   Flags flags;
-  bool old = false;          // some session has shown it: not \Recent any more (mbox "O")
+  bool old = false;  // some session has shown it: not \Recent any more (mbox "O")
+  ModSeq modseq;
+  bool operator==(const MessageInfo&) const = default;
+};
+static_assert(sizeof(MessageInfo) == 24);
+
+// What of a message never changes.
+struct Measure {
   std::uint64_t size = 0;    // RFC822.SIZE: octets with CRLF line ends, bookkeeping fields left out
   WallTime internal_date{};  // INTERNALDATE; the From_ line's time in an mbox
-  bool operator==(const MessageInfo&) const = default;
+  bool operator==(const Measure&) const = default;
 };
 
 struct MailboxStatus {

@@ -127,7 +127,6 @@ class TornMailbox final : public store::Mailbox {
     for (const std::uint32_t uid : {1U, 2U}) {
       store::MessageInfo info;
       info.uid = {uid};
-      info.size = 1000;
       changes.messages.push_back(info);
     }
     return changes;
@@ -158,6 +157,7 @@ class TornMailbox final : public store::Mailbox {
                                                      store::View /*view*/) override {
     return std::make_unique<TornReader>();
   }
+  Result<store::Measure> measure(store::Uid /*uid*/) override { return store::Measure{1000, {}}; }
   Result<std::string> from_line(store::Uid /*uid*/) override { return std::string(); }
 
  private:

@@ -62,6 +62,9 @@ inline std::vector<MessageInfo> all(Mailbox& box) {
   return expect_ok(box.since(ModSeq{0})).messages;
 }
 
+inline Measure measured(Mailbox& box, Uid uid) { return expect_ok(box.measure(uid)); }
+inline std::uint64_t size_of(Mailbox& box, Uid uid) { return measured(box, uid).size; }
+
 inline std::vector<std::string> bodies(Mailbox& box) {
   std::vector<std::string> found;
   for (const auto& info : all(box)) found.push_back(body(box, info.uid));

@@ -333,7 +333,7 @@ void remember(Mailbox& box, Memory& memory, const std::string& where) {
   for (const auto& info : all(box)) {
     EXPECT_LT(info.uid, status.uid_next) << where;
     const auto text = body(box, info.uid, View::Wire);
-    EXPECT_EQ(text.size(), info.size) << where;
+    EXPECT_EQ(text.size(), size_of(box, info.uid)) << where;
     const auto [at, is_new] = memory.try_emplace({status.uid_validity.value, info.uid.value}, text);
     EXPECT_EQ(at->second, text) << where << ": UID " << info.uid.value << " is another message now";
   }
@@ -563,7 +563,7 @@ TEST_F(Damage, AtRandom) {
       const auto store = aged->fixture.open();
       const auto box = expect_ok(store->open("INBOX"));
       for (const auto& info : all(*box)) {
-        EXPECT_EQ(body(*box, info.uid, View::Wire).size(), info.size) << where;
+        EXPECT_EQ(body(*box, info.uid, View::Wire).size(), size_of(*box, info.uid)) << where;
       }
       if (!is_log) {
         EXPECT_EQ(slurp(path), octets) << where << ": looking changed it";

@@ -228,7 +228,7 @@ TEST_P(StoreFaults, FlagsAndExpungesHoldOnceAcknowledged) {
         std::size_t at = missing;
         for (const auto& info : found) {
           EXPECT_EQ(info.uid, uids[at++]) << where;
-          EXPECT_EQ(body(*box, info.uid, View::Wire).size(), info.size) << where;
+          EXPECT_EQ(body(*box, info.uid, View::Wire).size(), size_of(*box, info.uid)) << where;
         }
         EXPECT_EQ(body(*box, uids[1], View::Wire), to_wire(kThird)) << where;
         EXPECT_EQ(body(*box, uids[2], View::Wire).substr(0, 9), "D: 4\r\n\r\nx") << where;

@@ -89,7 +89,9 @@ class IndexOf : public testing::TestWithParam<IndexCase> {
     }
     for (int i = 0; i < 3; ++i) {
       const std::size_t n = random_() % expected_.size();
-      EXPECT_EQ(body(box, expected_.at(n).uid, View::Wire), to_wire(text_of(static_cast<int>(n))));
+      const std::string wire = to_wire(text_of(static_cast<int>(n)));
+      EXPECT_EQ(body(box, expected_.at(n).uid, View::Wire), wire);
+      EXPECT_EQ(size_of(box, expected_.at(n).uid), wire.size());
     }
     const auto status = expect_ok(box.status());
     EXPECT_EQ(status.uid_next.value, expected_.back().uid.value + 1);

@@ -423,7 +423,7 @@ void StorePower::check(MailStore& store, std::size_t end, const std::string& whe
         });
     for (const auto& info : all(*box)) {
       const std::string octets = body(*box, info.uid, View::Wire);
-      EXPECT_EQ(octets.size(), info.size) << where;
+      EXPECT_EQ(octets.size(), size_of(*box, info.uid)) << where;
       if (const auto uid = uids_.find({name, info.uid}); uid != uids_.end()) {
         EXPECT_TRUE(octets == uid->second || (may_have_a_tail && octets.starts_with(uid->second)))
             << where << ": UID " << info.uid.value << " is another";

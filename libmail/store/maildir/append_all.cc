@@ -180,8 +180,7 @@ Result<bool> MaildirMailbox::add_own(const Batch& batch, std::span<const NewMess
     item.name = bases.back();
     item.flags = to_flags(parsed.letters, keywords_);
     item.old = batch.at(i).name != bases.back();
-    item.date = batch.at(i).date;
-    item.size = parsed.wire_size.value_or(0);
+    item.measure = {parsed.wire_size.value_or(0), batch.at(i).date};
     if (messages[i].flags != item.flags) item.wished = &messages[i].flags;
     items.push_back(&item);
   }

@@ -52,8 +52,10 @@ FileName parse_file_name(std::string_view name) {
   if (colon != std::string_view::npos) result.letters = std::string(name.substr(colon + 3));
   const auto comma = result.letters.find(',');
   if (comma != std::string::npos) result.letters.resize(comma);
-  for (const auto part : ascii::split(result.base, ',')) {
-    if (part.starts_with("W=")) result.wire_size = ascii::to_number<std::uint64_t>(part.substr(2));
+  std::string_view rest = result.base;
+  for (auto at = rest.find(",W="); at != std::string_view::npos; at = rest.find(",W=")) {
+    rest.remove_prefix(at + 3);
+    result.wire_size = ascii::to_number<std::uint64_t>(rest.substr(0, rest.find(',')));
   }
   return result;
 }

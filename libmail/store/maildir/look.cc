@@ -8,14 +8,12 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
-#include "libmail/message/line_ends.h"
 #include "libmail/store/hash.h"
 #include "libmail/store/maildir/mailbox.h"
 
 namespace mail::store::maildir {
 namespace {
 
-constexpr std::size_t kChunk = 64UL * 1024;
 constexpr std::size_t kMany = 100;  // files whose listing costs more than an index
 
 // Whether a change from now on is sure to show in the directory's time.
@@ -28,19 +26,11 @@ bool is_settled(const struct ::stat& status) {
   return age > (is_coarse ? 2000 : 50);
 }
 
-// On the wire. A file that is as long as it says is read once only.
-Result<std::uint64_t> count_octets(const FileDescriptor& fd, std::uint64_t octets,
-                                   std::string& chunk) {
-  chunk.resize(kChunk);
-  message::LineCounter counter;
-  for (std::uint64_t at = 0;;) {
-    const std::size_t got = TRY(sys::pread(fd, chunk, at));
-    if (got == 0) break;
-    counter.feed(std::string_view{chunk}.substr(0, got));
-    at += got;
-    if (at == octets && got < kChunk) break;
-  }
-  return counter.crlf_octets();
+bool is_regular(const std::string& path, sys::DirectoryEntry::Type type) {
+  using Type = sys::DirectoryEntry::Type;
+  if (type != Type::Unknown) return type == Type::Regular;
+  const auto status = sys::lstat(path);
+  return !status || S_ISREG(status->st_mode);  // gone: the next look knows
 }
 
 }  // namespace
@@ -49,14 +39,19 @@ Result<std::uint64_t> count_octets(const FileDescriptor& fd, std::uint64_t octet
 Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
   std::vector<File> files;
   for (const bool is_new : {true, false}) {
-    const auto names = sys::list_directory(path_ + (is_new ? "/new" : "/cur"));
-    if (!names && names.error().code == Errc::NotFound) continue;
-    if (!names) return fail(names.error());
-    files.reserve(files.size() + names->size());
-    for (const auto& name : *names) {
+    const std::string directory = path_ + (is_new ? "/new" : "/cur");
+    auto entries = sys::read_directory(directory);
+    if (!entries && entries.error().code == Errc::NotFound) continue;
+    if (!entries) return fail(entries.error());
+    files.reserve(files.size() + entries->size());
+    for (auto& [name, type] : *entries) {
       if (name.starts_with('.')) continue;
       if (std::ranges::any_of(name, ascii::is_control)) {  // dovecot-uidlist has lines
         tell_left_out(name, "has control characters in its name");
+        continue;
+      }
+      if (!is_regular(directory + '/' + name, type)) {
+        tell_left_out(name, "is not a regular file");
         continue;
       }
       FileName parsed = parse_file_name(name);
@@ -65,28 +60,41 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
       file.base = std::move(parsed.base);
       file.flags = to_flags(parsed.letters, keywords_);
       file.old = !is_new;
-      file.size = parsed.wire_size.value_or(0);
-      file.file_name = name;
+      file.is_measured = false;
+      file.file_name = std::move(name);
       file.is_new = is_new;
       files.push_back(std::move(file));
     }
   }
+  return in_order(std::move(files));
+}
+
+std::vector<MaildirMailbox::File> MaildirMailbox::in_order(std::vector<File> files) {
+  struct Ranked {
+    std::pair<std::uint64_t, std::uint64_t> arrival;
+    File* file;
+  };
+  std::vector<Ranked> order;
+  order.reserve(files.size());
+  for (File& file : files) order.push_back({file.arrival, &file});
+  const auto rest = [](const File& file) { return std::tie(file.base, file.old, file.file_name); };
+  std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
+    return a.arrival != b.arrival ? b.arrival < a.arrival : rest(*b.file) < rest(*a.file);
+  });
   // Of two files with one base name the one in cur/, and of two there the last; look() parts them.
-  const auto order = [](const File& file) {
-    return std::tie(file.arrival, file.base, file.old, file.file_name);
-  };
-  std::sort(files.begin(), files.end(),
-            [&](const File& a, const File& b) { return order(b) < order(a); });
+  std::vector<File> kept;
+  kept.reserve(files.size());
   namesakes_.clear();
-  const auto is_same = [&](const File& a, const File& b) {
-    if (a.base != b.base) return false;
-    namesakes_.emplace_back(place_of(a), place_of(b));
-    return true;
-  };
-  files.erase(std::unique(files.begin(), files.end(), is_same), files.end());
-  std::reverse(files.begin(), files.end());
-  for (File& file : files) file.name = file.base;
-  return files;
+  for (const Ranked& next : order) {
+    if (!kept.empty() && kept.back().base == next.file->base) {
+      namesakes_.emplace_back(place_of(kept.back()), place_of(*next.file));
+    } else {
+      kept.push_back(std::move(*next.file));
+    }
+  }
+  std::reverse(kept.begin(), kept.end());
+  for (File& file : kept) file.name = file.base;
+  return kept;
 }
 
 // Two files of one base name, as cp from another Maildir leaves them, are two messages: the second
@@ -118,32 +126,6 @@ void MaildirMailbox::tell_left_out(const std::string& name, std::string_view why
   if (told_.size() >= kMaxTold || !told_.insert(name).second) return;
   log::warning("maildir " + log::escape(path_) + ": " + log::escape(name) + " is left out: it " +
                std::string(why));
-}
-
-// Size on the wire and date of a message seen for the first time. False: it is none, or none that
-// can be read; it gets its UID when it can. Renamed meanwhile: at the next look. `chunk` is a
-// buffer for many.
-Result<bool> MaildirMailbox::measure(File& file, std::string& chunk) {
-  const auto fd = sys::open(path_ + '/' + place_of(file), kOpenMessage);
-  if (!fd && fd.error().code == Errc::NotFound) return false;
-  const bool may_be_none = fd || fd.error().code == Errc::Denied || fd.error().code == Errc::Loop ||
-                           fd.error().code == Errc::Io;
-  if (!may_be_none) return fail(fd.error());
-  const auto status = fd ? sys::fstat(*fd) : sys::lstat(path_ + '/' + place_of(file));
-  if (!status) return fail(status.error());
-  if (!S_ISREG(status->st_mode)) {
-    tell_left_out(file.file_name, "is not a regular file");
-    return false;
-  }
-  if (!fd && fd.error().code == Errc::Denied) {
-    tell_left_out(file.file_name, "may not be read");
-    return false;
-  }
-  if (!fd) return fail(fd.error());
-  file.date = WallTime{std::chrono::seconds(status->st_mtim.tv_sec)};
-  if (file.size != 0) return true;
-  file.size = TRY(count_octets(*fd, static_cast<std::uint64_t>(status->st_size), chunk));
-  return true;
 }
 
 MaildirMailbox::Stamp MaildirMailbox::stamp_of(const struct ::stat& status) {
@@ -242,6 +224,10 @@ MaildirMailbox::Difference MaildirMailbox::compare_names(const std::vector<File>
     return std::string(state().names.view(entry.key_value));
   };
   Difference difference;
+  if (state().messages.empty() && state().doomed.empty()) {
+    difference.any_unknown = !files.empty();
+    return difference;
+  }
   const auto is_same = [&](const Entry& entry, const File& file) {
     return entry.key_is_name != 0 && state().names.view(entry.key_value) == file.base;
   };
@@ -299,27 +285,21 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   choose_identity(ops, {uids.uid_validity});
   TRY(log_.write(ops, false));
   const bool is_theirs = uids.uid_validity == state().uid_validity.value;
-  std::vector<File> messages;
-  messages.reserve(files.size());
-  std::string chunk;
   for (File& file : files) {
-    const bool is_known = known.contains(hash_of(file.base));
-    if (!is_known && !TRY(measure(file, chunk))) continue;
-    messages.push_back(std::move(file));
-  }
-  files = std::move(messages);
-  for (File& file : files) {
-    if (known.contains(hash_of(file.base))) continue;
+    if (!known.empty() && known.contains(hash_of(file.base))) continue;
     const auto wished = wished_.find(file.base);
     if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
     const auto hint = uids.uids.find(file.base);
     if (is_theirs && hint != uids.uids.end()) file.uid_hint = hint->second;
   }
   // UIDs that Dovecot has given come first, ascending; then the rest in order of arrival.
-  std::stable_sort(files.begin(), files.end(), [](const File& a, const File& b) {
+  const auto comes_before = [](const File& a, const File& b) {
     const auto rank = [](const File& f) { return f.uid_hint == 0 ? UINT32_MAX : f.uid_hint; };
     return rank(a) < rank(b);
-  });
+  };
+  if (!std::is_sorted(files.begin(), files.end(), comes_before)) {
+    std::stable_sort(files.begin(), files.end(), comes_before);
+  }
   if (is_theirs && uids.uids.empty() && uids.uid_next > state().uid_next.value) {
     Ops next;
     next.uid_next({uids.uid_next});

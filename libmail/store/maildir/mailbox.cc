@@ -11,6 +11,7 @@
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
+#include "libmail/message/line_ends.h"
 #include "libmail/store/view.h"
 
 namespace mail::store::maildir {
@@ -46,6 +47,25 @@ bool may_be_lost(const std::string& key, const FileDescriptor& fd, const struct 
     return true;
   }
   return (born.stx_mask & STATX_BTIME) == 0 || born.stx_btime.tv_sec >= written;
+}
+
+// Octets on the wire. A file that is as long as it says is read once only.
+Result<std::uint64_t> count_octets(const FileDescriptor& fd, std::uint64_t octets) {
+  constexpr std::uint64_t kChunk = 64UL * 1024;
+  std::string chunk(static_cast<std::size_t>(std::min(octets + 1, kChunk)), '\0');
+  message::LineCounter counter;
+  for (std::uint64_t at = 0;;) {
+    const std::size_t got = TRY(sys::pread(fd, chunk, at));
+    if (got == 0) break;
+    counter.feed(std::string_view{chunk}.substr(0, got));
+    at += got;
+    if (at == octets && got < chunk.size()) break;
+  }
+  return counter.crlf_octets();
+}
+
+WallTime date_of(const struct ::stat& status) {
+  return WallTime{std::chrono::seconds(status.st_mtim.tv_sec)};
 }
 
 constexpr std::size_t kMaxKeywords = 26;  // a to z
@@ -288,7 +308,7 @@ void MaildirMailbox::take_over(bool /*flags*/, bool /*expunged*/) {
   has_looked_ = false;
 }
 
-Result<FileDescriptor> MaildirMailbox::open_file(Uid uid, std::string& base) {
+Result<FileDescriptor> MaildirMailbox::find_file(Uid uid, std::string& base) {
   for (int attempt = 0; attempt < 3; ++attempt) {
     base = TRY(log_.word_of(uid));
     const std::string place = place_of(*state().messages.find(uid), base);
@@ -300,19 +320,46 @@ Result<FileDescriptor> MaildirMailbox::open_file(Uid uid, std::string& base) {
   return fail(Errc::NotFound, "Message is gone");
 }
 
+// A name that has the size on the wire (",W=", as Dovecot's and ours) saves reading the message.
+Result<Measure> MaildirMailbox::measure_now(Uid uid) {
+  const std::string base = TRY(log_.word_of(uid));
+  const auto wire_size = parse_file_name(base).wire_size;
+  if (wire_size) {
+    const auto status = sys::lstat(path_ + '/' + place_of(*state().messages.find(uid), base));
+    if (status && S_ISREG(status->st_mode)) return Measure{*wire_size, date_of(*status)};
+  }
+  const Opened opened = TRY(open_file(uid));
+  return opened.measure;
+}
+
+Result<MaildirMailbox::Opened> MaildirMailbox::open_file(Uid uid) {
+  Opened opened;
+  opened.fd = TRY(find_file(uid, opened.base));
+  opened.status = TRY(sys::fstat(opened.fd));
+  if (!S_ISREG(opened.status.st_mode)) {
+    return fail(Errc::Corrupt, "Message cannot be read",
+                log::escape(opened.base) + " is no file any more");
+  }
+  const Entry& entry = *state().messages.find(uid);
+  opened.measure = {entry.size, entry.date};
+  if (entry.unmeasured != 0) {
+    auto octets = parse_file_name(opened.base).wire_size;
+    if (!octets) {
+      octets = TRY(count_octets(opened.fd, static_cast<std::uint64_t>(opened.status.st_size)));
+    }
+    opened.measure = {*octets, date_of(opened.status)};
+    remember(uid, opened.measure);
+  }
+  return opened;
+}
+
 Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) {
   if (!state().messages.contains(uid)) TRY(refresh());
-  std::string base;
-  auto fd = TRY(open_file(uid, base));
-  const std::uint64_t wire_size = state().messages.find(uid)->size;
-  const auto status = TRY(sys::fstat(fd));
-  if (!S_ISREG(status.st_mode)) {
-    return fail(Errc::Corrupt, "Message cannot be read",
-                log::escape(base) + " is no file any more");
-  }
-  const bool is_young = may_be_lost(base, fd, status);
-  auto stored = std::make_unique<FileReader>(MessageFile{std::move(fd), wire_size, is_young},
-                                             static_cast<std::uint64_t>(status.st_size));
+  Opened opened = TRY(open_file(uid));
+  const std::uint64_t wire_size = opened.measure.size;
+  const bool is_young = may_be_lost(opened.base, opened.fd, opened.status);
+  auto stored = std::make_unique<FileReader>(MessageFile{std::move(opened.fd), wire_size, is_young},
+                                             static_cast<std::uint64_t>(opened.status.st_size));
   if (view == View::Stored) return stored;
   return make_wire_view(std::move(stored), {}, wire_size);
 }
@@ -320,7 +367,8 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
 Result<std::string> MaildirMailbox::from_line(Uid uid) {
   const auto reader = open(uid, View::Stored);
   if (!reader) return fail(reader.error());
-  return compose_from_line(**reader, state().messages.find(uid)->date);
+  const Measure measured = TRY(measure(uid));
+  return compose_from_line(**reader, measured.internal_date);
 }
 
 Result<std::map<Uid, FormerIds>> MaildirMailbox::former_ids() {

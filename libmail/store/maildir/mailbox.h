@@ -55,6 +55,7 @@ class MaildirMailbox final : public LoggedMailbox {
 
  protected:
   Result<void> refresh() override;
+  Result<Measure> measure_now(Uid uid) override;
   void take_over(bool flags, bool expunged) override;
   void before_change(const std::vector<Change>& wishes) override;
   void put_format(IndexWriter& writer) override;
@@ -92,6 +93,7 @@ class MaildirMailbox final : public LoggedMailbox {
   };
   static Stamp stamp_of(const struct ::stat& status);
   Result<std::vector<File>> list();
+  std::vector<File> in_order(std::vector<File> files);
   Result<void> look();  // under the log's lock
   // Names by their hashes.
   struct Difference {
@@ -133,8 +135,14 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<Uid> uid_of_file(const std::string& name, const AppendOptions& options);
   Result<void> read_keywords();
   Result<void> learn_keywords(const std::set<std::string>& words);
-  Result<FileDescriptor> open_file(Uid uid, std::string& base);
-  Result<bool> measure(File& file, std::string& chunk);
+  struct Opened {
+    std::string base;
+    FileDescriptor fd;
+    struct ::stat status {};
+    Measure measure;
+  };
+  Result<Opened> open_file(Uid uid);
+  Result<FileDescriptor> find_file(Uid uid, std::string& base);
   Result<bool> part_namesakes();
   void tell_left_out(const std::string& name, std::string_view why);
   [[nodiscard]] bool has_pending() const;

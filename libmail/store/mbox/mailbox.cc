@@ -248,7 +248,7 @@ Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
   // Not before: locate() may have replayed the log anew.
   const Entry* const entry = state().messages.find(uid);
   if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
-  const std::uint64_t wire_size = entry->size;
+  const std::uint64_t wire_size = entry->size;  // all are measured
   std::vector<Range> hidden;
   if (has_bookkeeping) hidden = TRY(find_bookkeeping_fields(*stored));
   return make_wire_view(std::move(stored), std::move(hidden), wire_size);

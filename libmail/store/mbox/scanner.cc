@@ -80,7 +80,7 @@ class Scanner {
     current_ = Found{};
     current_.from = at;
     current_.content = at + line.size();
-    current_.date = time;
+    current_.measure.internal_date = time;
     current_.from_hash = hash_of(line);
     in_message_ = in_header_ = true;
     is_hidden_ = is_received_ = is_subject_ = false;
@@ -187,10 +187,10 @@ class Scanner {
   // Line ends count as one octet in the fingerprint and two on the wire.
   void count_line(std::string_view text, bool hashed) {
     if (hashed) hasher_.update(text);
-    current_.size += text.size();
+    current_.measure.size += text.size();
     const bool bare =
         text.back() == '\n' && (text.size() > 1 ? text.at(text.size() - 2) != '\r' : !last_was_cr_);
-    if (bare) ++current_.size;
+    if (bare) ++current_.measure.size;
     last_was_cr_ = text.back() == '\r';
   }
 

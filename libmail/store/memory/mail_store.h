@@ -16,6 +16,7 @@ namespace mail::store::memory {
 
 struct StoredMessage {
   MessageInfo info;
+  Measure measure;
   std::string octets;  // as they were appended, LF line ends
   std::string envelope_sender;
   FormerIds former_ids;  // as the test wishes

@@ -105,8 +105,8 @@ Result<Uid> MemoryMailbox::store(MessageSource& message, const AppendOptions& op
   stored.envelope_sender = options.envelope_sender;
   stored.info.uid = box_->status.uid_next;
   stored.info.flags = options.flags;
-  stored.info.size = message::to_crlf(stored.octets).size();
-  stored.info.internal_date = options.internal_date.value_or(world_->clock.now());
+  stored.measure.size = message::to_crlf(stored.octets).size();
+  stored.measure.internal_date = options.internal_date.value_or(world_->clock.now());
   stored.info.modseq = next_modseq();
   ++box_->status.uid_next.value;
   const Uid uid = stored.info.uid;
@@ -158,11 +158,17 @@ Result<std::unique_ptr<MessageReader>> MemoryMailbox::open(Uid uid, View view) {
                                                            : message->octets);
 }
 
+Result<Measure> MemoryMailbox::measure(Uid uid) {
+  TRY(world_->call());
+  const StoredMessage* message = TRY(find(uid));
+  return message->measure;
+}
+
 Result<std::string> MemoryMailbox::from_line(Uid uid) {
   TRY(world_->call());
   const StoredMessage* message = TRY(find(uid));
   std::string line = message::format_from_line(message->envelope_sender,
-                                               message::to_local(message->info.internal_date));
+                                               message::to_local(message->measure.internal_date));
   line.pop_back();
   return line;
 }

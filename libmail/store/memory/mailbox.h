@@ -20,6 +20,7 @@ class MemoryMailbox final : public Mailbox {
   Result<Appended> append(MessageSource& message, const AppendOptions& options) override;
   Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) override;
   Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) override;
+  Result<Measure> measure(Uid uid) override;
   Result<std::string> from_line(Uid uid) override;
   Result<std::map<Uid, FormerIds>> former_ids() override;
   Result<void> lock_exclusively() override;
