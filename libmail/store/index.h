@@ -52,6 +52,8 @@ class Index {
   // Exactly into.size() octets from `at`; Corrupt.
   Result<void> read(std::uint64_t at, std::span<char> into) const;
   Result<std::string> read(const Section& section) const;
+  [[nodiscard]] static tl::unexpected<Error> corrupt();
+
   // All of a section as records of T.
   template <class T>
   Result<std::vector<T>> read_all(const Section& section) const {
@@ -72,7 +74,6 @@ class Index {
   [[nodiscard]] bool is_inside(const Section& section) const {
     return section.at <= header_.octets && section.octets <= header_.octets - section.at;
   }
-  [[nodiscard]] static tl::unexpected<Error> corrupt();
   Result<void> load_page(std::uint64_t number) const;
 
   FileDescriptor fd_;

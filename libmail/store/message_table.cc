@@ -61,17 +61,11 @@ void MessageTable::sweep() {
   removed_ = 0;
 }
 
-bool MessageTable::assign(std::vector<Entry> entries) {
-  clear();
-  Uid last;
-  std::size_t pending = 0;
-  for (const Entry& entry : entries) {
-    if (entry.uid <= last || entry.removed != 0) return false;
-    last = entry.uid;
-    pending += entry.pending;
-  }
-  entries_ = std::move(entries);
-  pending_ = pending;
+bool MessageTable::add(const Entry& entry) {
+  const Uid last = entries_.empty() ? Uid{} : entries_.back().uid;
+  if (entry.uid <= last || entry.removed != 0) return false;
+  entries_.push_back(entry);
+  pending_ += entry.pending;
   return true;
 }
 

@@ -92,7 +92,7 @@ class MessageTable {
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::size_t pending() const { return pending_; }  // how many are
 
-  // Null: not there. Valid until the next put(), take() or assign().
+  // Null: not there. Valid until the next put(), add() or take().
   [[nodiscard]] const Entry* find(Uid uid) const;
   [[nodiscard]] bool contains(Uid uid) const { return find(uid) != nullptr; }
   // How many come before it.
@@ -101,8 +101,9 @@ class MessageTable {
   void put(const Entry& entry);  // adds, or takes the place of the one with its UID
   std::optional<Entry> take(Uid uid);
   void clear() { *this = {}; }
-  // From an index; false, and empty, unless they ascend.
-  bool assign(std::vector<Entry> entries);
+  // Of many that are added one after the other; add() is false unless it comes behind all others.
+  void reserve(std::size_t count) { entries_.reserve(count); }
+  bool add(const Entry& entry);
 
  private:
   [[nodiscard]] const Entry* past_end() const { return entries_.data() + entries_.size(); }

@@ -81,19 +81,28 @@ std::optional<std::vector<KeywordSet>> read_sets(std::string_view in) {
   return sets;
 }
 
+// By pieces that stay in the processor's cache until they are in the table.
 Result<MessageTable> read_table(const Index& index, const Section& section,
                                 const std::vector<KeywordSet>& sets) {
-  auto entries = TRY(index.read_all<Entry>(section));
+  constexpr std::uint64_t kAtOnce = 6000;
+  const std::uint64_t count = section.octets / sizeof(Entry);
   const std::uint64_t names = index.header().names.octets;
-  for (Entry& entry : entries) {
-    const std::uint32_t number = entry.flags.keywords.number();
-    const bool is_known =
-        number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
-    if (!is_known) return fail(Errc::Corrupt, "Index is damaged");
-    if (number != 0) entry.flags.keywords = sets.at(number);
-  }
+  if (section.octets % sizeof(Entry) != 0) return Index::corrupt();
   MessageTable table;
-  if (!table.assign(std::move(entries))) return fail(Errc::Corrupt, "Index is damaged");
+  table.reserve(static_cast<std::size_t>(count));
+  std::vector<Entry> piece(static_cast<std::size_t>(std::min(count, kAtOnce)));
+  for (std::uint64_t done = 0; done < count; done += piece.size()) {
+    piece.resize(static_cast<std::size_t>(std::min(count - done, kAtOnce)));
+    TRY(index.read(section.at + done * sizeof(Entry), Index::as_octets(std::span(piece))));
+    for (Entry& entry : piece) {
+      const std::uint32_t number = entry.flags.keywords.number();
+      const bool is_known =
+          number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
+      if (!is_known) return Index::corrupt();
+      if (number != 0) entry.flags.keywords = sets.at(number);
+      if (!table.add(entry)) return Index::corrupt();
+    }
+  }
   return table;
 }
 
@@ -114,7 +123,7 @@ Result<std::string> Names::get(std::uint64_t at) const {
   const Section& section = index_->header().names;
   std::uint16_t size = 0;
   TRY(index_->read(section.at + at, Index::as_octets(std::span(&size, 1))));
-  if (size > kMaxName) return fail(Errc::Corrupt, "Index is damaged");
+  if (size > kMaxName) return Index::corrupt();
   std::string name(size, '\0');
   TRY(index_->read(section.at + at + sizeof size, name));
   return name;
@@ -178,10 +187,10 @@ Result<State> read_state(const std::shared_ptr<const Index>& index) {
   State state;
   const std::string text = TRY(index->read(header.text));
   for (const auto line : ascii::split(text, '\n')) {
-    if (!state.apply(line)) return fail(Errc::Corrupt, "Index is damaged");
+    if (!state.apply(line)) return Index::corrupt();
   }
   const auto sets = read_sets(TRY(index->read(header.keywords)));
-  if (!sets) return fail(Errc::Corrupt, "Index is damaged");
+  if (!sets) return Index::corrupt();
   state.messages = TRY(read_table(*index, header.messages, *sets));
   state.doomed = TRY(read_table(*index, header.doomed, *sets));
   using Pair = std::array<std::uint64_t, 2>;
