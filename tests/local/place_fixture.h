@@ -11,7 +11,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "libmail/base/log.h"
 #include "libmail/base/sys.h"
@@ -21,8 +23,10 @@
 namespace mail::local {
 
 inline std::string slurp(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  const std::ifstream in(path, std::ios::binary);
+  std::ostringstream octets;
+  octets << in.rdbuf();
+  return std::move(octets).str();
 }
 
 // A message as smtp-recv hands it over.

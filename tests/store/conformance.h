@@ -101,7 +101,10 @@ class StoreConformance : public testing::TestWithParam<Implementation> {
 
 inline std::string to_wire(const std::string& text) {
   std::string wire;
-  for (const char c : text) wire += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  for (const char c : text) {
+    if (c == '\n') wire += '\r';
+    wire += c;
+  }
   return wire;
 }
 
