@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <vector>
@@ -160,6 +161,64 @@ std::optional<Zone> parse_zone(std::string_view text) {
   return Zone{west ? -offset : offset, !(west && *value == 0)};
 }
 
+struct Asctime {
+  Fields fields;
+  std::optional<Zone> zone;  // where one is named
+};
+
+std::optional<Asctime> read_asctime(std::string_view text) {
+  auto words = date_words(text);
+  if (!words.empty() && is_weekday(words.front())) words.erase(words.begin());
+  if (words.size() < 4) return std::nullopt;
+  const auto month = month_number(words[0]);
+  const auto day = number(words[1], 1, 31);
+  Asctime read;
+  if (!month || !day || !read_time(words[2], read.fields)) return std::nullopt;
+  // "2017", "CST 2017", "2017 +0800": mailers put the zone before or behind the year.
+  std::optional<int> year;
+  for (std::size_t i = 3; i < words.size() && i < 6; ++i) {
+    const auto as_year =
+        words[i].size() >= 4 || words[i].size() == 2 ? year_number(words[i]) : std::nullopt;
+    if (!year && as_year) {
+      year = as_year;
+    } else if (const auto named = parse_zone(words[i]); named && named->is_known) {
+      // Names are ambiguous (CST is used in Chicago and in Peking) and From_ lines are written on
+      // the machine that reads them, so only Greenwich and numbers override the local zone.
+      const bool by_number = words[i].find_first_of("+-") != std::string_view::npos;
+      if (by_number || named->offset == minutes{0}) read.zone = *named;
+    }
+  }
+  if (!year) return std::nullopt;
+  read.fields.month = *month;
+  read.fields.day = *day;
+  read.fields.year = *year;
+  return read;
+}
+
+// As asctime() writes it, without more: nearly all that an mbox has, one for each message. Nothing
+// where it is otherwise; read_asctime() reads the same from it.
+std::optional<Asctime> read_plain_asctime(std::string_view text) {
+  constexpr std::string_view kShape = "Aaa Aaa _0 00:00:00 0000";
+  const auto fits = [](char c, char shape) {
+    if (shape == '0') return ascii::is_digit(c);
+    if (shape == '_') return ascii::is_digit(c) || c == ' ';
+    return shape == ' ' || shape == ':' ? c == shape : ascii::is_alpha(c);
+  };
+  if (!std::equal(text.begin(), text.end(), kShape.begin(), kShape.end(), fits)) {
+    return std::nullopt;
+  }
+  const auto month = month_number(text.substr(4, 3));
+  if (!month || !is_weekday(text)) return std::nullopt;
+  const auto number_at = [&](std::size_t at, std::size_t digits) {
+    int value = 0;
+    for (const char c : text.substr(at, digits)) value = value * 10 + (c == ' ' ? 0 : c - '0');
+    return value;
+  };
+  return Asctime{{number_at(20, 4), *month, number_at(8, 2), number_at(11, 2), number_at(14, 2),
+                  number_at(17, 2)},
+                 std::nullopt};
+}
+
 std::string offset_text(const DateTime& date) {
   if (!date.zone_is_known) return "-0000";
   const auto minutes_east = static_cast<int>(date.offset.count());
@@ -225,7 +284,7 @@ std::optional<DateTime> parse_date(std::string_view text) {
     }
   }
   if (words.size() < 4) return std::nullopt;
-  if (month_number(words[0])) return parse_asctime(text);
+  if (month_number(words[0])) return parse_asctime(text, minutes{0});
   const auto day = number(words[0], 1, 31);
   const auto month = month_number(words[1]);
   const auto year = year_number(words[2]);
@@ -285,34 +344,16 @@ std::string format_internal_date(const DateTime& date) {
                 b.minute, b.second, offset_text(known).c_str());
 }
 
-std::optional<DateTime> parse_asctime(std::string_view text, minutes local_offset) {
-  auto words = date_words(text);
-  if (!words.empty() && is_weekday(words.front())) words.erase(words.begin());
-  if (words.size() < 4) return std::nullopt;
-  const auto month = month_number(words[0]);
-  const auto day = number(words[1], 1, 31);
-  Fields fields;
-  if (!month || !day || !read_time(words[2], fields)) return std::nullopt;
-  // "2017", "CST 2017", "2017 +0800": mailers put the zone before or behind the year.
-  Zone zone{local_offset, true};
-  std::optional<int> year;
-  for (std::size_t i = 3; i < words.size() && i < 6; ++i) {
-    const auto as_year =
-        words[i].size() >= 4 || words[i].size() == 2 ? year_number(words[i]) : std::nullopt;
-    if (!year && as_year) {
-      year = as_year;
-    } else if (const auto named = parse_zone(words[i]); named && named->is_known) {
-      // Names are ambiguous (CST is used in Chicago and in Peking) and From_ lines are written on
-      // the machine that reads them, so only Greenwich and numbers override the local zone.
-      const bool by_number = words[i].find_first_of("+-") != std::string_view::npos;
-      if (by_number || named->offset == minutes{0}) zone = *named;
-    }
-  }
-  if (!year) return std::nullopt;
-  fields.month = *month;
-  fields.day = *day;
-  fields.year = *year;
-  return make(fields, zone.offset, zone.is_known);
+std::optional<DateTime> parse_asctime(std::string_view text, std::optional<minutes> local_offset) {
+  auto read = read_plain_asctime(text);
+  if (!read) read = read_asctime(text);
+  if (!read) return std::nullopt;
+  const auto& [fields, zone] = *read;
+  if (zone) return make(fields, zone->offset, zone->is_known);
+  if (local_offset) return make(fields, *local_offset, true);
+  const auto wall_clock = to_time(fields);
+  if (!wall_clock) return std::nullopt;
+  return make(fields, to_local(*wall_clock).offset, true);
 }
 
 std::string format_asctime(const DateTime& date) {

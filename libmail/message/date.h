@@ -38,9 +38,10 @@ std::string format_date(const DateTime& date, std::string_view zone_name);
 std::optional<DateTime> parse_internal_date(std::string_view text);
 std::string format_internal_date(const DateTime& date);  // without quotes: 26 octets
 
-// `local_offset` is used where the text names no zone, as From_ lines usually do not.
+// `local_offset` is used where the text names no zone, as From_ lines usually do not. None: this
+// machine's, as it is when a clock in Greenwich shows that time.
 std::optional<DateTime> parse_asctime(std::string_view text,
-                                      std::chrono::minutes local_offset = {});
+                                      std::optional<std::chrono::minutes> local_offset = {});
 std::string format_asctime(const DateTime& date);  // "Sat Aug 15 19:02:06 2017"
 
 // A calendar day "15-Aug-2017" as IMAP SEARCH has it: midnight of that day, zone-less.

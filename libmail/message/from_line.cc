@@ -28,7 +28,8 @@ bool is_weekday(std::string_view word) {
 
 }  // namespace
 
-std::optional<FromLine> parse_from_line(std::string_view line, std::chrono::minutes local_offset) {
+std::optional<FromLine> parse_from_line(std::string_view line,
+                                        std::optional<std::chrono::minutes> local_offset) {
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   Cursor in{line};
   if (!in.consume("From ")) return std::nullopt;

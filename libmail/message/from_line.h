@@ -22,9 +22,9 @@ struct FromLine {
 
 // `line` with or without its line end. Nothing if it is not "From ", a sender and a date: a body
 // line that merely begins "From " does not separate. A wrong weekday, a zone before or behind the
-// year, missing seconds and "remote from HOST" are taken. `local_offset`: where no zone is named.
+// year, missing seconds and "remote from HOST" are taken. `local_offset`: see parse_asctime().
 std::optional<FromLine> parse_from_line(std::string_view line,
-                                        std::chrono::minutes local_offset = {});
+                                        std::optional<std::chrono::minutes> local_offset = {});
 
 // With LF. White space and control characters inside the sender become '_', so that it stays one
 // word.

@@ -1,6 +1,7 @@
 // A date that is read is written so that it reads the same.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "libmail/message/date.h"
 #include "libmail/message/from_line.h"
@@ -20,6 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (again && again->time != date->time) std::abort();
   }
   static_cast<void>(parse_day(text));
+  const std::string elsewhere = " " + std::string(text);  // not by places
+  if (parse_asctime(text) != parse_asctime(elsewhere)) std::abort();
   if (const auto line = parse_from_line(text)) {
     static_cast<void>(format_from_line(line->sender, line->date));
   }

@@ -1,6 +1,10 @@
 #include "libmail/message/date.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
 
 #include "libmail/message/from_line.h"
 
@@ -94,6 +98,47 @@ TEST(Date, InternalDateOfRfc3501) {
   EXPECT_EQ(parse_day("\"1-Feb-1994\""), std::chrono::sys_days{std::chrono::February / 1 / 1994});
   EXPECT_FALSE(parse_day("1-Feb-94"));
   EXPECT_FALSE(parse_day("30-Feb-1994"));
+}
+
+// What stands just so is read by places, all else by words: the same comes of it.
+TEST(Date, AsctimeIsReadTheSameByPlacesAndByWords) {
+  const std::string plain = "Tue Aug 15 19:02:06 2017";
+  EXPECT_EQ(parse_asctime(plain, 480min), at(1502794926, 480));
+  EXPECT_EQ(parse_asctime("Thu Jan  1 00:00:00 1970", 0min), at(0, 0));
+  EXPECT_EQ(parse_asctime("thu JAN 01 00:00:60 1970", 0min), at(60, 0));
+  for (const std::string_view never :
+       {"Tue Aug 32 19:02:06 2017", "Tue Aug  0 19:02:06 2017", "Tue Feb 29 19:02:06 2017",
+        "Tue Aug 15 24:02:06 2017", "Tue Aug 15 19:60:06 2017", "Tue Aug 15 19:02:61 2017",
+        "Tue Aug 15 19:02:06 0000", "Tue Foo 15 19:02:06 2017"}) {
+    EXPECT_FALSE(parse_asctime(never, 0min)) << never;
+  }
+  const std::string_view octets = " 0123456789:-+.,(JanmonZ\t\n\x80";
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    for (std::size_t j = i; j < std::min(i + 2, plain.size()); ++j) {
+      for (const char one : octets) {
+        for (const char other : i == j ? octets.substr(0, 1) : octets) {
+          std::string text = plain;
+          text.at(j) = other;
+          text.at(i) = one;
+          ASSERT_EQ(parse_asctime(text, 480min), parse_asctime(" " + text, 480min)) << text;
+        }
+      }
+    }
+  }
+}
+
+TEST(Date, AsctimeIsOfThisMachinesZoneUnlessToldOtherwise) {
+  const char* const before = std::getenv("TZ");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+  ::tzset();
+  EXPECT_EQ(parse_asctime("Tue Aug 15 19:02:06 2017"), at(1502816526, 120));
+  EXPECT_EQ(parse_asctime("Tue Jan 17 19:02:06 2017"), at(1484676126, 60));
+  EXPECT_EQ(parse_asctime("Tue Jan 17 19:02:06 2017 +0800"), at(1484650926, 480));
+  EXPECT_EQ(parse_from_line("From a Tue Jan 17 19:02:06 2017")->date, at(1484676126, 60));
+  EXPECT_EQ(parse_date("Tue Jan 17 19:02:06 2017"), at(1484679726, 0));
+  before == nullptr ? ::unsetenv("TZ") : ::setenv("TZ", kept.c_str(), 1);
+  ::tzset();
 }
 
 TEST(FromLine, ParsesWhatMailersWrite) {

@@ -15,14 +15,6 @@ namespace {
 constexpr std::size_t kChunk = 256UL * 1024;  // octets read at a time; longer lines come in pieces
 constexpr std::size_t kMaxField = 64UL * 1024;  // octets of a bookkeeping field that are looked at
 
-std::optional<WallTime> from_line_time(std::string_view line) {
-  const auto as_utc = message::parse_from_line(line);
-  if (!as_utc) return std::nullopt;
-  const auto offset = message::to_local(as_utc->date.time).offset;
-  const auto local = message::parse_from_line(line, offset);
-  return WallTime{local ? local->date.time : as_utc->date.time};
-}
-
 bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
 
 class Scanner {
@@ -34,9 +26,9 @@ class Scanner {
   // A line, or a piece of one: `starts` at its beginning, and it ends the line if it ends in LF.
   void line(std::string_view text, std::uint64_t at, bool starts) {
     if (starts && text.starts_with("From ")) {
-      if (const auto time = from_line_time(text)) {
+      if (const auto from = message::parse_from_line(text)) {
         finish(at);
-        begin(text, at, *time);
+        begin(text, at, from->date.time);
         return;
       }
     }
