@@ -19,6 +19,7 @@ std::size_t syncs_of(const std::function<void()>& work) {
 struct Counts {
   std::size_t deliver, deliver_queued, append, append_flagged, append_ten, copy_one, copy_ten;
   std::size_t look_at_foreign, set_seen, set_seen_again, set_ten, expunge_one, expunge_ten, fold;
+  std::size_t expunge_last, expunge_all;
 };
 
 class Syncs : public testing::Test {
@@ -50,6 +51,13 @@ class Syncs : public testing::Test {
         if (changes.size() < count) changes.push_back({info.uid, std::nullopt, false, true});
       });
       return changes;
+    };
+  }
+  static Edit drop_last() {
+    return [](const Snapshot& snapshot) {
+      Uid last;
+      snapshot.for_each([&](const MessageInfo& info) { last = info.uid; });
+      return std::vector<Change>{{last, std::nullopt, false, true}};
     };
   }
   static void copy(Mailbox& from, std::size_t count, Mailbox& to) {
@@ -101,6 +109,8 @@ class Syncs : public testing::Test {
     counts.fold = syncs_of([&] { expect_ok(box->fold()); });
     counts.expunge_one = syncs_of([&] { expect_ok(box->change(drop(1))); });
     counts.expunge_ten = syncs_of([&] { expect_ok(box->change(drop(10))); });
+    counts.expunge_last = syncs_of([&] { expect_ok(box->change(drop_last())); });
+    counts.expunge_all = syncs_of([&] { expect_ok(box->change(drop(SIZE_MAX))); });
     return counts;
   }
 
@@ -118,6 +128,8 @@ class Syncs : public testing::Test {
     EXPECT_EQ(got.set_ten, wanted.set_ten);
     EXPECT_EQ(got.expunge_one, wanted.expunge_one);
     EXPECT_EQ(got.expunge_ten, wanted.expunge_ten);
+    EXPECT_EQ(got.expunge_last, wanted.expunge_last);
+    EXPECT_EQ(got.expunge_all, wanted.expunge_all);
     EXPECT_EQ(got.fold, wanted.fold);
   }
 };
@@ -142,7 +154,9 @@ TEST_F(Syncs, OfAnMbox) {
           .set_ten = 1,
           .expunge_one = 4,
           .expunge_ten = 4,
-          .fold = 4});
+          .fold = 4,
+          .expunge_last = 3,
+          .expunge_all = 2});
 }
 
 TEST_F(Syncs, OfAMaildir) {
@@ -162,7 +176,9 @@ TEST_F(Syncs, OfAMaildir) {
           .set_ten = 2,
           .expunge_one = 2,
           .expunge_ten = 2,
-          .fold = 0});
+          .fold = 0,
+          .expunge_last = 2,
+          .expunge_all = 2});
 }
 
 }  // namespace

@@ -438,6 +438,37 @@ TEST_F(Windows, AnExpungeIsAcknowledgedWhereThereIsNoRoom) {
   EXPECT_EQ(body(*box, second), "B: 2\n\ntwo\n");
 }
 
+// One call cuts the last messages off. Power goes when the page that it emptied is on the disk and
+// the new length is not.
+TEST_F(Windows, ACutThatLostItsLengthIsCutAgain) {
+  for (const std::size_t size : {10U, 5000U}) {  // in the first one's page, or behind it
+    MboxFixture fixture;
+    const auto store = fixture.open();
+    const auto box = expect_ok(store->open("INBOX"));
+    const Uid first = add(*box, "A: 1\n\none\n");
+    const auto cut = std::filesystem::file_size(fixture.inbox());
+    const Uid second = add(*box, "B: 2\n\n" + std::string(size, 'b') + "\n");
+    all(*box);
+    const std::string before = slurp(fixture.inbox());
+    faults::arm("truncate:1:after");
+    EXPECT_THROW(static_cast<void>(box->change(expunge({second}))), faults::Killed);
+    faults::arm("");
+    ASSERT_EQ(std::filesystem::file_size(fixture.inbox()), cut);
+    std::string left = before;
+    const auto end = std::min<std::size_t>(left.size(), 4096);
+    left.replace(cut, end - cut, end - cut, '\0');
+    spill(fixture.inbox(), left);
+    const auto after = fixture.open();
+    const auto fresh = expect_ok(after->open("INBOX"));
+    const auto messages = all(*fresh);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages.front().uid, first);
+    EXPECT_EQ(body(*fresh, first), "A: 1\n\none\n");
+    expect_ok(fresh->fold());
+    EXPECT_EQ(slurp(fixture.inbox()), before.substr(0, cut));
+  }
+}
+
 TEST_F(Windows, ALogThatIsCompactedKeepsTheOpenOne) {
   State state;
   EXPECT_TRUE(state.apply("window ab12 1 20 30 4"));

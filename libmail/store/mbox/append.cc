@@ -13,8 +13,6 @@
 namespace mail::store::mbox {
 namespace {
 
-constexpr std::string_view kOwnId = "append:";  // ids that nobody asks for again
-
 // What of a delivery id stands in our Received field: the queue id before its recipient's number.
 std::string queue_id_of(const std::string& delivery_id) {
   return delivery_id.substr(0, delivery_id.find_first_of("/:.#"));

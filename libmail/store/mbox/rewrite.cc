@@ -146,19 +146,39 @@ Result<void> Rewriter::perform(const Pass& pass) {
 Result<void> Rewriter::run(const std::vector<Splice>& splices, Direction direction,
                            const Ops& finished) {
   const Pass pass = TRY(plan(splices, direction));
-  if (pass.windows.empty()) {  // nothing moves: one call cuts the end off, or has not done so
-    if (pass.new_end < pass.old_end) {
-      TRY(sys::truncate(mbox_, pass.new_end));
-      TRY(sys::fdatasync(mbox_, path_));
-    }
-    return finish(finished, false);
-  }
+  if (pass.windows.empty()) return cut(pass, finished);
   auto performed = perform(pass);
   if (!performed) {
     if (!is_open_) clear_side_files();
     return performed;
   }
   return finish(finished, pass.windows.size() > 1);
+}
+
+// Nothing moves: one call cuts the end off, or has not done so. But it empties the rest of its page
+// as well, which may be on the disk when power is lost and the file's new length is not: the last
+// message would go on in NUL, and be another one. So until it is durable what goes is an append
+// that has lost its begin.
+Result<void> Rewriter::cut(const Pass& pass, const Ops& finished) {
+  constexpr std::uint64_t kPage = 4096;
+  Ops ops = finished;
+  if (pass.new_end < pass.old_end) {
+    if (!is_open_ && pass.new_end % kPage != 0) {
+      Intent intent;
+      intent.id = std::string(kOwnId) + "cut-" + std::to_string(TRY(new_id()));
+      intent.inode = TRY(sys::fstat(mbox_))
+      .st_ino;
+      intent.at = pass.new_end;
+      intent.length = pass.old_end - pass.new_end;  // hash 0: it is never whole
+      Ops announced;
+      announced.intent(intent);
+      TRY(log_.write(announced, true));
+      ops.abandon(intent.id);
+    }
+    TRY(sys::truncate(mbox_, pass.new_end));
+    TRY(sys::fdatasync(mbox_, path_));
+  }
+  return finish(ops, false);
 }
 
 // The line need not be durable after a single window: it stands in the mbox, and an opener that

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libmail/base/file_descriptor.h"
@@ -21,6 +22,8 @@
 namespace mail::store::mbox {
 
 inline constexpr std::uint64_t kWindow = 1ULL << 20U;  // octets
+// Intents that nobody asks for again: of appends without a delivery id, and of cuts.
+inline constexpr std::string_view kOwnId = "append:";
 
 class Rewriter {
  public:
@@ -45,6 +48,7 @@ class Rewriter {
   Result<WindowRecord> make_record(const Window& window, const Pass& pass);
   Result<void> begin(const Pass& pass);
   Result<void> perform(const Pass& pass);
+  Result<void> cut(const Pass& pass, const Ops& finished);
   Result<void> finish(const Ops& finished, bool durable);
   void clear_side_files();
 
