@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -38,6 +39,13 @@ Result<void> wait_readable(const FileDescriptor& socket, MonotonicTime deadline)
     if (ready == 0) return fail(Errc::Timeout, "No answer", "delivery socket: no packet in time");
     if (errno != EINTR) return fail(sys::error_from_errno(errno, "poll", "delivery socket"));
   }
+}
+
+// 0: none.
+Result<void> limit_sends(const FileDescriptor& socket, std::chrono::seconds limit) {
+  const ::timeval most{limit.count(), 0};
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most) == 0) return {};
+  return fail(sys::error_from_errno(errno, "setsockopt SO_SNDTIMEO", "delivery socket"));
 }
 
 }  // namespace
@@ -124,7 +132,7 @@ Result<PacketPair> make_packet_pair() {
   return PacketPair{FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
-Result<FileDescriptor> connect_packet_socket(const std::string& path) {
+Result<FileDescriptor> connect_packet_socket(const std::string& path, std::chrono::seconds limit) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) {
@@ -133,6 +141,8 @@ Result<FileDescriptor> connect_packet_socket(const std::string& path) {
   std::memcpy(address.sun_path, path.data(), path.size());
   FileDescriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return fail(sys::error_from_errno(errno, "socket", path));
+  // connect() waits while the backlog is full; there is nothing that poll() could wait for.
+  TRY(limit_sends(socket, limit));
   int connected = 0;
   do {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the sockets interface
@@ -140,9 +150,11 @@ Result<FileDescriptor> connect_packet_socket(const std::string& path) {
         ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   } while (connected != 0 && errno == EINTR);
   if (connected != 0) {
-    Error error = sys::error_from_errno(errno, "connect", path);
-    return fail(Errc::Unavailable, "Local delivery is not available", std::move(error.log_text));
+    std::string why = errno == EAGAIN ? "connect " + path + ": its backlog is full"
+                                      : sys::error_from_errno(errno, "connect", path).log_text;
+    return fail(Errc::Unavailable, "Local delivery is not available", std::move(why));
   }
+  TRY(limit_sends(socket, {}));
   return socket;
 }
 

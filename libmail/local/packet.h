@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,11 @@ struct PacketPair {
   FileDescriptor theirs;
 };
 Result<PacketPair> make_packet_pair();
-Result<FileDescriptor> connect_packet_socket(const std::string& path);
+// While a listener's backlog is full: a login of a new user and a RCPT wait with it.
+inline constexpr std::chrono::seconds kConnectLimit{3};
+// Unavailable where nobody listens, or does not take the connection within `limit` (above 0).
+Result<FileDescriptor> connect_packet_socket(const std::string& path,
+                                             std::chrono::seconds limit = kConnectLimit);
 // uid of the process that connected (SO_PEERCRED).
 Result<uid_t> peer_uid(const FileDescriptor& socket);
 
