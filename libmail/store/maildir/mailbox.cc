@@ -35,11 +35,12 @@ class FileReader final : public MessageReader {
 // Linux has written it by itself: after 30 s (vm.dirty_expire_centisecs) and a few more. A rename
 // or a link, as flags and copies make, is a change of the file too, but not of its octets: those
 // are as old as the file and its time say, unless it was long in writing and had its time set back.
-bool may_be_lost(const std::string& key, const FileDescriptor& fd, const struct ::stat& status) {
-  constexpr time_t kWrittenBySeconds = 120;
+bool may_be_lost(const std::string& key, const FileDescriptor& fd, const struct ::stat& status,
+                 WallTime now) {
+  constexpr std::chrono::seconds kWrittenBy{120};
   constexpr off_t kLong = 1L << 20U;  // octets
   if (is_made_by_us(key)) return false;
-  const time_t written = ::time(nullptr) - kWrittenBySeconds;
+  const time_t written = std::chrono::system_clock::to_time_t(now - kWrittenBy);
   if (status.st_ctim.tv_sec < written) return false;
   struct ::statx born {};
   if (status.st_size > kLong || status.st_mtim.tv_sec >= written ||
@@ -357,7 +358,7 @@ Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) 
   if (!state().messages.contains(uid)) TRY(refresh());
   Opened opened = TRY(open_file(uid));
   const std::uint64_t wire_size = opened.measure.size;
-  const bool is_young = may_be_lost(opened.base, opened.fd, opened.status);
+  const bool is_young = may_be_lost(opened.base, opened.fd, opened.status, now());
   auto stored = std::make_unique<FileReader>(MessageFile{std::move(opened.fd), wire_size, is_young},
                                              static_cast<std::uint64_t>(opened.status.st_size));
   if (view == View::Stored) return stored;
