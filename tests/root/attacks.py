@@ -5,7 +5,6 @@ import ctypes
 import fcntl
 import imaplib
 import os
-import pwd
 import struct
 import subprocess
 import sys
@@ -136,14 +135,13 @@ def which_accounts_there_are():
 def root_makes_nothing_elsewhere():
     """The INBOX lies outside the home in a directory that is ann's own: she turns it into a link to one of root's."""
     with tubepost.System("mbox") as mail:
-        inbox, roots, owner = mail.path("data", "ann", "in", "inbox"), mail.path("roots"), pwd.getpwnam("tubepost")
-        for path in (roots, mail.path("home", "ann"), os.path.dirname(inbox), mail.path("state", "state")):
+        inbox, roots = mail.path("data", "ann", "in", "inbox"), mail.path("roots")
+        for path in (roots, mail.path("home", "ann"), os.path.dirname(inbox)):
             os.makedirs(path)
         prepare(mail, f"ann:{{PLAIN}}s:{ANN}:{ANN}::{mail.path('home', 'ann')}::userdb_mail=mbox:~/mail:INBOX={inbox}\n")
         for sub in ("data/ann", "data/ann/in", "home/ann"):
             os.chown(mail.path(sub), ANN, ANN)
-        for sub in ("run", "spool", "spool/drop", "spool/queue"):
-            os.chown(mail.path(sub), owner.pw_uid, owner.pw_gid)
+        mail.give_to_service_account()
         mail.newaliases()
         mail.start_program("deliver", "--records", "--listen", f"unix:{mail.dir}/run/deliver.sock")
         tubepost.wait_for(lambda: os.path.exists(f"{mail.dir}/run/deliver.sock"), 20, "deliver.sock")

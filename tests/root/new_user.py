@@ -3,7 +3,6 @@
 root's and the user's as they should be, and nobody's link or name leads root to another place."""
 import grp
 import os
-import pwd
 import shutil
 import stat
 import sys
@@ -195,16 +194,11 @@ def all_of_one_account(mail, form):
 
 
 def main():
-    tubepost.need_service_accounts()
     os.umask(0o077)  # whatever the servers are started with
     with tubepost.System("mbox") as mail:
-        for sub in ("mail", "home", "etc", "state", "run"):
+        for sub in ("mail", "home", "etc", "run"):
             os.chmod(mail.path(sub), 0o755)
-        os.makedirs(mail.path("state", "state"), exist_ok=True)
-        os.chmod(mail.path("state", "state"), 0o755)
-        owner = pwd.getpwnam("tubepost")
-        for sub in ("run", "spool", "spool/drop", "spool/queue"):
-            os.chown(mail.path(sub), owner.pw_uid, owner.pw_gid)
+        mail.give_to_service_account()
         mail.newaliases()
         trees(mail, "mbox", "inbox")
         shutil.rmtree(mail.path("index"))

@@ -4,7 +4,6 @@ flag, delete and expunge there while mail arrives and others hold each kind of l
 import fcntl
 import grp
 import os
-import pwd
 import subprocess
 import sys
 import threading
@@ -131,9 +130,8 @@ def set_locks(mail, text):
 
 
 def main():
-    tubepost.need_service_accounts()
     with tubepost.System("mbox") as mail:
-        for sub in ("home", "etc", "state"):
+        for sub in ("home", "etc"):
             os.chmod(mail.path(sub), 0o755)
         os.chown(mail.path("mail"), 0, MAIL)
         os.chmod(mail.path("mail"), 0o2775)
@@ -144,11 +142,7 @@ def main():
         with open(mail.path("etc", "passwd"), "w") as f:
             f.write(f"boss:{{PLAIN}}secret:{BOSS}:{BOSS}::{home}::\n")
         os.chmod(mail.path("etc", "passwd"), 0o600)
-        os.makedirs(mail.path("state", "state"), exist_ok=True)
-        os.chmod(mail.path("state", "state"), 0o755)
-        owner = pwd.getpwnam("tubepost")
-        for sub in ("run", "spool", "spool/drop", "spool/queue"):
-            os.chown(mail.path(sub), owner.pw_uid, owner.pw_gid)
+        mail.give_to_service_account()
         mail.newaliases()
         mail.start_program("deliver", "--records", "--listen", f"unix:{mail.dir}/run/deliver.sock")
         wait_for(lambda: os.path.exists(f"{mail.dir}/run/deliver.sock"), 20, "deliver.sock")

@@ -108,6 +108,16 @@ auth_failure_delay = 0
         self.config = ["-c", self.main_cf]
 
     # -- set-up
+    def give_to_service_account(self):
+        """Run directory and spool, as units/tubepost.tmpfiles has them; anybody may look into the state directory."""
+        need_service_accounts()
+        os.makedirs(self.path("state", "state"), exist_ok=True)
+        for sub in ("state", "state/state"):
+            os.chmod(self.path(sub), 0o755)
+        owner = pwd.getpwnam("tubepost")
+        for sub in ("run", "spool", "spool/drop", "spool/queue"):
+            os.chown(self.path(sub), owner.pw_uid, owner.pw_gid)
+
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
 
