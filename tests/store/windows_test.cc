@@ -89,28 +89,45 @@ const std::vector<Case> kCases{
     {"back to the same length", ".<.+.=..."},
 };
 
-class Scene {
- public:
-  Scene(const Case& what, std::uint64_t window) : window_(window) {
+// An mbox of a case, and what is to be done to it.
+struct Mail {
+  explicit Mail(const std::string& what) {
     std::mt19937 random{7};
     std::size_t number = 0;
-    for (const char c : what.what) {
-      messages_.push_back(message(number++, 20 + random() % 2500, c));
-    }
-    for (const auto& [before, after] : messages_) {
-      const std::uint64_t at = octets_.size();
-      octets_ += before;
+    for (const char c : what) messages.push_back(message(number++, 20 + random() % 2500, c));
+    for (const auto& [before, after] : messages) {
+      const std::uint64_t at = octets.size();
+      octets += before;
       if (before == after) continue;
       if (after.empty()) {
-        splices_.push_back({at, octets_.size(), {}});
+        splices.push_back({at, octets.size(), {}});
         continue;
       }
       const auto head = before.find('\n') + 1;
       const auto tail = before.find("\nline") + 1;  // its header's last line end stands there
       const auto new_tail = after.find("\nline") + 1;
-      splices_.push_back({at + head, at + tail, after.substr(head, new_tail - head)});
+      splices.push_back({at + head, at + tail, after.substr(head, new_tail - head)});
     }
-    spill(path(), octets_);
+  }
+  std::vector<Message> messages;
+  std::string octets;
+  std::vector<Splice> splices;
+};
+
+// Made once: it takes as long as a rewrite.
+const Mail& mail_of(const Case& what) {
+  static const std::map<std::string, Mail> made = [] {
+    std::map<std::string, Mail> all;
+    for (const Case& one : kCases) all.emplace(one.name, one.what);
+    return all;
+  }();
+  return made.at(what.name);
+}
+
+class Scene {
+ public:
+  Scene(const Case& what, std::uint64_t window) : window_(window), mail_(mail_of(what)) {
+    spill(path(), mail_.octets);
     ::mkdir((home_.path() + "/state").c_str(), 0700);
   }
   [[nodiscard]] std::string path() const { return home_.path() + "/mbox"; }
@@ -118,13 +135,13 @@ class Scene {
   [[nodiscard]] std::vector<std::string> files() const {
     return {path(), log_path(), log_path() + ".window", log_path() + ".window-2"};
   }
-  [[nodiscard]] const std::string& octets() const { return octets_; }
+  [[nodiscard]] const std::string& octets() const { return mail_.octets; }
 
   Result<void> rewrite() {
     const auto fd = TRY(sys::open(path(), O_RDWR));
     StateLog log{log_path(), clock_, {}};
     const auto guard = TRY(log.lock());
-    return Rewriter{fd, path(), log, window_}.apply(splices_, {});
+    return Rewriter{fd, path(), log, window_}.apply(mail_.splices, {});
   }
   Result<void> recover() {
     const auto fd = TRY(sys::open(path(), O_RDWR));
@@ -150,8 +167,8 @@ class Scene {
       at += octets.size();
       return true;
     };
-    for (std::size_t i = 0; i < messages_.size(); ++i) {
-      const auto& [before, after] = messages_[i];
+    for (std::size_t i = 0; i < mail_.messages.size(); ++i) {
+      const auto& [before, after] = mail_.messages[i];
       if (!after.empty() && takes(after)) continue;
       if (after.empty() && done) continue;
       if (!done && takes(before)) continue;
@@ -168,8 +185,8 @@ class Scene {
   [[nodiscard]] std::string missing(const std::string& but) const {
     const std::string now = slurp(path());
     std::string names;
-    for (std::size_t i = 0; i < messages_.size(); ++i) {
-      const auto& [before, after] = messages_[i];
+    for (std::size_t i = 0; i < mail_.messages.size(); ++i) {
+      const auto& [before, after] = mail_.messages[i];
       // Without the From_ line: a header field may have been added behind it.
       const auto body_of = [](const std::string& text) { return text.substr(text.find("\nline")); };
       if (now.find(body_of(before)) == std::string::npos && !after.empty() &&
@@ -184,9 +201,7 @@ class Scene {
   TemporaryHome home_;
   ManualClock clock_{WallTime{std::chrono::seconds{1'700'000'000}}};
   std::uint64_t window_;
-  std::vector<Message> messages_;
-  std::string octets_;
-  std::vector<Splice> splices_;
+  const Mail& mail_;
 };
 
 class Windows : public testing::Test {
