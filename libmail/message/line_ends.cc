@@ -8,17 +8,15 @@ constexpr std::string_view kFrom = "From ";
 }
 
 void ToCrlf::feed(std::string_view octets, std::string& out) {
-  while (!octets.empty()) {
-    const std::size_t line_feed = octets.find('\n');
-    if (line_feed == std::string_view::npos) break;
-    out += octets.substr(0, line_feed);
-    const bool has_cr = line_feed == 0 ? last_was_cr_ : octets[line_feed - 1] == '\r';
-    out += has_cr ? "\n" : "\r\n";
-    last_was_cr_ = false;
-    octets.remove_prefix(line_feed + 1);
-  }
   if (octets.empty()) return;
-  out += octets;
+  std::size_t given = 0;
+  for (std::size_t at = octets.find('\n'); at != std::string_view::npos;
+       at = octets.find('\n', at + 1)) {
+    if (at == 0 ? last_was_cr_ : octets[at - 1] == '\r') continue;
+    out.append(octets.substr(given, at - given)).push_back('\r');
+    given = at;  // the line feed comes with the next line
+  }
+  out += octets.substr(given);
   last_was_cr_ = octets.back() == '\r';
 }
 

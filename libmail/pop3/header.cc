@@ -14,7 +14,8 @@ Result<std::string> read_header(store::MessageReader& reader) {
   std::size_t want = kFirstRead;
   while (octets.size() < message::kMaxHeaderSection) {
     const std::size_t before = octets.size();
-    octets.resize(before + want);
+    const std::uint64_t left = reader.size() > before ? reader.size() - before : 1;
+    octets.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(want, left)));
     const std::size_t got = TRY(reader.read(before, std::span(octets).subspan(before)));
     octets.resize(before + got);
     if (octets.starts_with("\r\n")) return std::string("\r\n");

@@ -15,8 +15,8 @@ Transfer::Transfer(std::unique_ptr<store::MessageReader> reader,
       workarounds_(workarounds),
       head_(std::move(head)),
       at_(at) {
-  const std::uint64_t left = reader_->size() > at_ ? reader_->size() - at_ : 1;
-  buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, left)));
+  // Of a whole header section nothing is counted but for TOP.
+  if (!lines_left_ && (head_ == "\r\n" || head_.ends_with("\r\n\r\n"))) in_header_ = false;
 }
 
 Result<bool> Transfer::fill(std::string& out) {
@@ -25,9 +25,7 @@ Result<bool> Transfer::fill(std::string& out) {
   head_.clear();
   std::size_t got = 0;
   if (!done_) {
-    got = TRY(reader_->read(at_, buffer_));
-    at_ += got;
-    append_stuffed(clean(std::span(buffer_).first(got)), out);
+    got = TRY(append_next(out));
   }
   const bool is_last = got == 0 || done_;
   if (is_last) {
@@ -39,6 +37,26 @@ Result<bool> Transfer::fill(std::string& out) {
   return is_last;
 }
 
+// Read to where it is sent from: few messages have a dot that must be doubled.
+Result<std::size_t> Transfer::append_next(std::string& out) {
+  const std::size_t before = out.size();
+  const std::uint64_t left = reader_->size() > at_ ? reader_->size() - at_ : 1;
+  out.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, left)));
+  auto got = reader_->read(at_, std::span(out).subspan(before));
+  out.resize(before + got.value_or(0));
+  if (!got || *got == 0) return got;
+  at_ += *got;
+  const auto octets = clean(std::span(out).subspan(before));
+  if (counts_lines() || next_stuffed(octets) != std::string_view::npos) {
+    const std::string kept{octets};
+    out.resize(before);
+    append_stuffed(kept, out);
+  } else {
+    at_line_start_ = octets.ends_with('\n');
+  }
+  return got;
+}
+
 std::string_view Transfer::clean(std::span<char> octets) const {
   if (workarounds_.outlook_no_nuls) std::replace(octets.begin(), octets.end(), '\0', '\x80');
   return {octets.data(), octets.size()};
@@ -47,7 +65,7 @@ std::string_view Transfer::clean(std::span<char> octets) const {
 // By whole runs between line ends; TOP counts the lines of the body.
 void Transfer::append_stuffed(std::string_view octets, std::string& out) {
   while (!octets.empty()) {
-    if (!in_header_ && !lines_left_) return append_body(octets, out);
+    if (!counts_lines()) return append_body(octets, out);
     if (at_line_start_) {
       if (lines_left_ && !in_header_) {
         done_ = *lines_left_ == 0;
@@ -67,15 +85,28 @@ void Transfer::append_stuffed(std::string_view octets, std::string& out) {
   }
 }
 
+// The next dot that begins a line.
+std::size_t Transfer::next_stuffed(std::string_view octets) const {
+  std::size_t dot = octets.find('.');
+  while (dot != std::string_view::npos) {
+    if (dot == 0 ? at_line_start_ : octets[dot - 1] == '\n') break;
+    dot = octets.find('.', dot + 1);
+  }
+  return dot;
+}
+
 // Nothing is counted any more.
 void Transfer::append_body(std::string_view octets, std::string& out) {
-  if (at_line_start_ && octets.front() == '.') out += '.';
-  for (auto end = octets.find("\n."); end != std::string_view::npos; end = octets.find("\n.")) {
-    out.append(octets.substr(0, end + 1)).append(".");
-    octets.remove_prefix(end + 1);
+  while (!octets.empty()) {
+    const std::size_t dot = next_stuffed(octets);
+    if (dot != std::string_view::npos)
+      out.append(octets.substr(0, dot)).append("..");
+    else
+      out += octets;
+    const auto done = dot == std::string_view::npos ? octets.size() : dot + 1;
+    at_line_start_ = octets[done - 1] == '\n';
+    octets.remove_prefix(done);
   }
-  out += octets;
-  at_line_start_ = octets.ends_with('\n');
 }
 
 }  // namespace mail::pop3

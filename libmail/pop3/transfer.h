@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "libmail/base/result.h"
 #include "libmail/store/mailbox.h"
@@ -34,14 +33,16 @@ class Transfer {
   [[nodiscard]] std::uint64_t octets() const { return octets_; }
 
  private:
+  Result<std::size_t> append_next(std::string& out);
   [[nodiscard]] std::string_view clean(std::span<char> octets) const;
+  [[nodiscard]] bool counts_lines() const { return in_header_ || lines_left_.has_value(); }
+  [[nodiscard]] std::size_t next_stuffed(std::string_view octets) const;
   void append_stuffed(std::string_view octets, std::string& out);
   void append_body(std::string_view octets, std::string& out);
 
   std::unique_ptr<store::MessageReader> reader_;
   std::optional<std::uint64_t> lines_left_;
   Workarounds workarounds_;
-  std::vector<char> buffer_;
   std::string head_;
   std::uint64_t at_;
   std::uint64_t octets_ = 0;
