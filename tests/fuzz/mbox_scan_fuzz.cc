@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "libmail/base/ascii.h"
 #include "libmail/base/sys.h"
 #include "libmail/message/line_ends.h"
+#include "libmail/store/hash.h"
 #include "libmail/store/mbox/scanner.h"
 #include "libmail/store/message_source.h"
 
@@ -60,6 +62,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     shown += content.substr(begin);
     check(found.has_bookkeeping == (begin != 0));
     check(mail::message::to_crlf(shown).size() == found.size);
+    // The fingerprint, unless it has a Lines field: of the From_ line and all else that is shown.
+    const auto line = input.substr(found.from, found.content - found.from);
+    const auto known =
+        std::string(line.substr(0, line.find_last_not_of("\r\n") + 1)) + "\n" + shown;
+    if (mail::ascii::ifind(shown, "lines") == std::string::npos) {
+      check(found.fingerprint == mail::store::hash_of(known));
+    }
+    const auto again = mail::store::mbox::scan_again(
+        input.substr(found.from, found.next - found.from), found.from, line.size());
+    check(again.messages.size() == 1);
+    check(again.messages.front().fingerprint == found.fingerprint);
+    check(again.messages.front().end == found.end && again.messages.front().size == found.size);
+    check(again.messages.front().header_end == found.header_end);
   }
   if (!whole.messages.empty()) check(at == size);
   if (whole.messages.size() > 1) {

@@ -46,11 +46,13 @@ void MboxMailbox::forget_look() {
   look_ = {};
   places_.clear();
   read_again_.clear();
+  forget_ahead();
 }
 
 void MboxMailbox::remember(const struct ::stat& status,
                            std::chrono::system_clock::time_point when) {
   read_again_.clear();
+  forget_ahead();
   look_.device = status.st_dev;
   look_.inode = status.st_ino;
   look_.octets = static_cast<std::uint64_t>(status.st_size);
@@ -89,6 +91,7 @@ void MboxMailbox::adopt_look() {
   look_ = std::bit_cast<Look>(numbers);
   has_looked_ = look_.inode != 0;
   read_again_.clear();
+  forget_ahead();
 }
 
 Result<void> MboxMailbox::forget_all() {

@@ -12,24 +12,18 @@
 namespace mail::store::mbox {
 namespace {
 
+constexpr std::string_view kFrom = "From ";
+
 class ContentReader final : public MessageReader {
  public:
   ContentReader(std::shared_ptr<MboxMailbox> box, Uid uid, MboxMailbox::Shape shape)
       : box_(std::move(box)), uid_(uid), shape_(shape) {}
   [[nodiscard]] std::uint64_t size() const override { return shape_.header + shape_.body; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
-    if (offset < head_.size()) {
-      return head_.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
-    }
-    const std::size_t count = TRY(box_->read_content(uid_, shape_, offset, into));
-    if (offset == 0 && count <= kHead) head_.assign(into.data(), count);
-    return count;
+    return box_->read_content(uid_, shape_, offset, into);
   }
 
  private:
-  static constexpr std::size_t kHead = 2048;  // octets
-  // The first octets, if they were read alone: the header section is mostly read twice.
-  std::string head_;
   std::shared_ptr<MboxMailbox> box_;
   Uid uid_;
   MboxMailbox::Shape shape_;
@@ -75,6 +69,7 @@ Result<void> MboxMailbox::open_file(sys::Lock kind, Missing missing) {
 }
 
 Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
+  if (kind == sys::Lock::Exclusive) forget_ahead();
   if (depth_ > 0) {
     if (kind == sys::Lock::Exclusive && !is_exclusive_) {
       return fail(Errc::Internal, "Mailbox is in use", "a shared lock cannot be raised");
@@ -107,6 +102,7 @@ void MboxMailbox::release() {
   if (--depth_ > 0) return;
   file_lock_.release(fd_);
   is_exclusive_ = false;
+  if (look_.is_settled == 0) forget_ahead();
 }
 
 void MboxMailbox::put_format(IndexWriter& writer) {
@@ -136,6 +132,7 @@ void MboxMailbox::restore() {
 }
 
 Result<void> MboxMailbox::refresh() {
+  doubt_ahead();
   watch_.look({path_, log_.path()});
   TRY(catch_up());
   adopt_look();
@@ -167,10 +164,53 @@ Result<std::optional<Place>> MboxMailbox::find_place(Uid uid) {
   return std::optional<Place>{};
 }
 
+// Who holds it for reading reads one message after the other, as a rule; the file changes meanwhile
+// by our own append at most, if it is locked exclusively for a change and not for a session.
+bool MboxMailbox::may_read_ahead() const { return holds_ > 0 && (!is_exclusive_ || session_hold_); }
+
+// What was read ahead stays right for as long as the file is as looked at, which each hold sees
+// anew (locate()), unless a change might not show in the file's times (release()).
+void MboxMailbox::forget_ahead() {
+  doubt_ahead();
+  ahead_.clear();
+}
+
+// And within one hold only as long as nobody looks at the file anew.
+void MboxMailbox::doubt_ahead() {
+  located_.reset();
+  is_ahead_sure_ = false;
+}
+
+bool MboxMailbox::has_ahead(std::uint64_t begin, std::uint64_t end) const {
+  return begin >= ahead_at_ && end <= ahead_at_ + ahead_.size();
+}
+
+// Octets [begin, end) of the file, fewer where it ends. If those before were read just now, many of
+// those behind are read with them. Empty: too many, or not to be read ahead; read them yourself.
+Result<std::string_view> MboxMailbox::read_ahead(std::uint64_t begin, std::uint64_t end) {
+  constexpr std::uint64_t kAhead = 64UL * 1024;
+  constexpr std::uint64_t kNear = 512;  // a From_ line that nobody asked for
+  if (!may_read_ahead() || end - begin >= kAhead) return std::string_view{};
+  if (!has_ahead(begin, end)) {
+    const bool follows = begin >= ahead_at_ && begin <= ahead_at_ + ahead_.size() + kNear;
+    ahead_.clear();
+    is_ahead_sure_ = false;
+    ahead_ = TRY(sys::pread_all(fd_, begin, follows ? kAhead : end - begin));
+    ahead_at_ = begin;
+  }
+  return std::string_view{ahead_}.substr(begin - ahead_at_, end - begin);
+}
+
 // Whether it lies where it is taken to lie: its From_ line, and behind it the next one or the end.
 // Who changes flags in the middle may leave the last message where it was, and the length too.
-Result<bool> MboxMailbox::lies_at(const Place& place) {
-  constexpr std::string_view kFrom = "From ";
+// `ahead`: its octets and those behind it, if they have been read.
+Result<bool> MboxMailbox::lies_at(const Place& place, std::string_view ahead) {
+  if (!ahead.empty()) {
+    if (hash_of(ahead.substr(0, place.line_octets)) != place.from_hash) return false;
+    const std::size_t octets = place.next() - place.from;
+    if (ahead.size() > octets) return ahead.substr(octets) == kFrom;
+    return ahead.size() == octets && place.next() >= TRY(size_now());
+  }
   const std::string line = TRY(sys::pread_all(fd_, place.from, place.line_octets));
   if (hash_of(line) != place.from_hash) return false;
   const std::string behind = TRY(sys::pread_all(fd_, place.next(), kFrom.size()));
@@ -181,26 +221,44 @@ Result<bool> MboxMailbox::lies_at(const Place& place) {
 // since it changed, all of it is read again, once: another program may have altered it to the octet
 // as long as before.
 Result<bool> MboxMailbox::is_still_there(const Place& place) {
-  if (!TRY(lies_at(place))) return false;
+  const auto ahead = TRY(read_ahead(place.from, place.next() + kFrom.size()));
+  if (!TRY(lies_at(place, ahead))) return false;
   if (look_.is_tail_only == 0 || read_again_.contains(place.uid)) return true;
   const Entry* entry = state().messages.find(place.uid);
   if (entry == nullptr) entry = state().doomed.find(place.uid);
-  const Scan now = TRY(scan(fd_, place.from, place.next(), {}));
-  if (entry == nullptr || now.messages.size() != 1) return false;
-  const Found& found = now.messages.front();
-  const bool is_same = found.fingerprint == entry->key_value && found.from == place.from &&
-                       found.header_end == place.header_end && found.end == place.end;
-  if (is_same) read_again_.insert(place.uid);
+  const std::size_t octets = place.next() - place.from;
+  const Scan now = ahead.empty() ? TRY(scan(fd_, place.from, place.next(), {}))
+                       : scan_again(ahead.substr(0, octets), place.from, place.line_octets);
+                       if (entry == nullptr || now.messages.size() != 1) return false;
+                       const Found& found = now.messages.front();
+                       const bool is_same =
+                           found.fingerprint == entry->key_value && found.from == place.from &&
+                           found.header_end == place.header_end && found.end == place.end;
+                       if (is_same) read_again_.insert(place.uid);
+                       return is_same;
+}
+
+// Whether the file is as it was at the look, as far as that message goes. What was read ahead
+// before the last time that it was is not looked at again in the same hold.
+Result<bool> MboxMailbox::is_unchanged(const Place& place) {
+  // While we hold it exclusively it changes only by our own append, which moves nothing.
+  if (is_exclusive_) return true;
+  if (is_ahead_sure_ && has_ahead(place.from, place.next() + kFrom.size())) return true;
+  const auto status = TRY(sys::fstat(fd_));
+  const bool is_same = is_as_looked_at(status);
+  is_ahead_sure_ = is_same && may_read_ahead();
   return is_same;
 }
 
 Result<Place> MboxMailbox::locate(Uid uid) {
+  if (located_ && located_->uid == uid && may_read_ahead()) return *located_;
   if (const auto place = TRY(find_place(uid)); place && has_looked_) {
-    const auto status = TRY(sys::fstat(fd_));
-    // While we hold it exclusively it changes only by our own append, which moves nothing.
-    if (is_exclusive_ || is_as_looked_at(status)) {
+    if (TRY(is_unchanged(*place))) {
       const bool is_sure = look_.is_settled != 0 && look_.is_tail_only == 0;
-      if (is_sure || TRY(is_still_there(*place))) return *place;
+      if (is_sure || TRY(is_still_there(*place))) {
+        if (may_read_ahead()) located_ = place;
+        return *place;
+      }
     }
   }
   if (!is_exclusive_ || session_hold_) {
@@ -229,6 +287,9 @@ Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::
   }
   const auto count = std::min<std::uint64_t>(into.size(), size - offset);
   const std::uint64_t at = place.content() + offset + today.header - shape.header;
+  if (const auto ahead = TRY(read_ahead(at, at + count)); !ahead.empty()) {
+    return ahead.copy(into.data(), ahead.size());
+  }
   return sys::pread(fd_, into.first(static_cast<std::size_t>(count)), at);
 }
 
@@ -264,14 +325,24 @@ Result<std::string> MboxMailbox::from_line(Uid uid) {
   return line;
 }
 
+struct MboxMailbox::Hold {
+  Hold(std::shared_ptr<MboxMailbox> of, Lock taken) : box(std::move(of)), lock(std::move(taken)) {
+    ++box->holds_;
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() {
+    --box->holds_;
+    box->doubt_ahead();
+  }
+  std::shared_ptr<MboxMailbox> box;
+  Lock lock;  // released first
+};
+
 std::shared_ptr<void> MboxMailbox::hold_for_reading() {
-  struct Hold {
-    std::shared_ptr<MboxMailbox> box;
-    Lock lock;
-  };
   auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return {};
-  return std::make_shared<Hold>(Hold{shared_from_this(), *std::move(held)});
+  return std::make_shared<Hold>(shared_from_this(), *std::move(held));
 }
 
 // procmail, mutt and deliveries wait for the file's lock.

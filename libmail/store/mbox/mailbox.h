@@ -71,6 +71,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
 
  private:
   // The file's lock, held until destroyed. They nest, but Shared is never raised to Exclusive.
+  struct Hold;
   class Lock {
    public:
     explicit Lock(MboxMailbox& box) : box_(&box) { ++box.depth_; }
@@ -91,7 +92,13 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<void> open_file(sys::Lock kind, Missing missing);
   Result<Place> locate(Uid uid);  // under the file's lock
   Result<std::optional<Place>> find_place(Uid uid);
-  Result<bool> lies_at(const Place& place);
+  [[nodiscard]] bool may_read_ahead() const;
+  Result<std::string_view> read_ahead(std::uint64_t begin, std::uint64_t end);
+  [[nodiscard]] bool has_ahead(std::uint64_t begin, std::uint64_t end) const;
+  void forget_ahead();
+  void doubt_ahead();
+  Result<bool> is_unchanged(const Place& place);
+  Result<bool> lies_at(const Place& place, std::string_view ahead);
   Result<bool> is_still_there(const Place& place);
 
   // look.cc
@@ -190,8 +197,13 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   bool has_told_preamble_ = false;
   Look look_;
   Places places_;
-  std::optional<Looked> adopted_;                    // or told ourselves
-  std::set<Uid> read_again_;                         // since the last look
+  std::optional<Looked> adopted_;  // or told ourselves
+  std::set<Uid> read_again_;       // since the last look
+  int holds_ = 0;                  // hold_for_reading()
+  std::optional<Place> located_;   // last, in this hold
+  std::string ahead_;              // octets of the file as looked at, from
+  std::uint64_t ahead_at_ = 0;
+  bool is_ahead_sure_ = false;  // the file was as looked at since they were read, in this hold
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look
   std::set<std::string> left_;                       // intents that only their retry can resolve
   Watch watch_;

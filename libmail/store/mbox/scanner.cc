@@ -21,7 +21,27 @@ class Scanner {
  public:
   // `from_start`: of the file.
   Scanner(const ScanOptions& options, bool from_start)
-      : options_(options), from_start_(from_start) {}
+      : options_(options), from_start_(from_start) {
+    if (options.want_body_hash) body_hasher_.emplace();
+  }
+
+  // A message begins, with its From_ line.
+  void begin(std::string_view line, std::uint64_t at, WallTime time) {
+    current_ = Found{};
+    current_.from = at;
+    current_.content = at + line.size();
+    current_.measure.internal_date = time;
+    current_.from_hash = hash_of(line);
+    in_message_ = in_header_ = true;
+    is_hidden_ = is_received_ = is_subject_ = false;
+    has_status_ = has_x_status_ = has_keywords_ = has_x_imap_ = is_internal_ = false;
+    last_was_cr_ = false;
+    hasher_.reset();
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
+    hasher_.update(line);
+    hasher_.update("\n");
+    if (body_hasher_) body_hasher_->reset();
+  }
 
   // A line, or a piece of one: `starts` at its beginning, and it ends the line if it ends in LF.
   void line(std::string_view text, std::uint64_t at, bool starts) {
@@ -43,6 +63,23 @@ class Scanner {
     }
   }
 
+  // The whole lines that `text` begins with; how many octets they are.
+  std::size_t lines(std::string_view text, std::uint64_t at) {
+    std::size_t done = 0;
+    while (done < text.size()) {
+      const auto rest = text.substr(done);
+      std::size_t taken = in_message_ && !in_header_ ? body_lines(rest, at + done) : 0;
+      if (taken == 0) {
+        const auto line_feed = rest.find('\n');
+        if (line_feed == std::string_view::npos) break;
+        taken = line_feed + 1;
+        line(rest.substr(0, taken), at + done, true);
+      }
+      done += taken;
+    }
+    return done;
+  }
+
   // The message ends at `at`: the next one, a hole or the end of the file.
   void finish(std::uint64_t at) {
     if (!in_message_) return;
@@ -54,7 +91,7 @@ class Scanner {
     if (in_header_) found.header_end = found.end;
     empty_.clear();
     found.fingerprint = hasher_.digest();
-    if (options_.want_body_hash) found.body_hash = body_hasher_.digest();
+    if (body_hasher_) found.body_hash = body_hasher_->digest();
     // Anybody may send an X-IMAP.
     found.is_pseudo = has_x_imap_ && is_internal_;
     if (has_x_imap_ && !is_internal_) scan_.base = {};
@@ -68,21 +105,30 @@ class Scanner {
   Scan take() { return std::move(scan_); }
 
  private:
-  void begin(std::string_view line, std::uint64_t at, WallTime time) {
-    current_ = Found{};
-    current_.from = at;
-    current_.content = at + line.size();
-    current_.measure.internal_date = time;
-    current_.from_hash = hash_of(line);
-    in_message_ = in_header_ = true;
-    is_hidden_ = is_received_ = is_subject_ = false;
-    has_status_ = has_x_status_ = has_keywords_ = has_x_imap_ = is_internal_ = false;
+  // What line() does, for all of a body's lines up to one that may be a From_ line, at once.
+  std::size_t body_lines(std::string_view text, std::uint64_t at) {
+    std::size_t end = 0;
+    std::size_t last = 0;    // where the last line begins
+    std::uint64_t bare = 0;  // line feeds
+    while (!text.substr(end).starts_with("From ")) {
+      const auto line_feed = text.find('\n', end);
+      if (line_feed == std::string_view::npos) break;
+      if (line_feed == 0 || text.at(line_feed - 1) != '\r') ++bare;
+      last = std::exchange(end, line_feed + 1);
+    }
+    if (end == 0) return 0;
+    flush_empty();
+    auto counted = text.substr(0, end);
+    if (const auto line = counted.substr(last); is_empty_line(line)) {
+      hold_empty(line, at + last);
+      counted.remove_suffix(line.size());
+      if (line.size() == 1) --bare;
+    }
+    hasher_.update(counted);
+    if (body_hasher_) body_hasher_->update(counted);
+    current_.measure.size += counted.size() + bare;
     last_was_cr_ = false;
-    hasher_.reset();
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-    hasher_.update(line);
-    hasher_.update("\n");
-    if (options_.want_body_hash) body_hasher_.reset();
+    return end;
   }
 
   void header_line(std::string_view text, std::uint64_t at, bool starts) {
@@ -169,12 +215,12 @@ class Scanner {
   void flush_empty() {
     if (empty_.empty()) return;
     count_line(empty_, true);
-    if (options_.want_body_hash && empty_at_ != current_.header_end) body_hasher_.update(empty_);
+    if (body_hasher_ && empty_at_ != current_.header_end) body_hasher_->update(empty_);
     empty_.clear();
   }
   void count(std::string_view text, bool hashed = true) {
     count_line(text, hashed);
-    if (options_.want_body_hash && !in_header_) body_hasher_.update(text);
+    if (body_hasher_ && !in_header_) body_hasher_->update(text);
   }
   // Line ends count as one octet in the fingerprint and two on the wire.
   void count_line(std::string_view text, bool hashed) {
@@ -191,7 +237,7 @@ class Scanner {
   Scan scan_;
   Found current_;
   Hasher hasher_;
-  Hasher body_hasher_;
+  std::optional<Hasher> body_hasher_;
   bool in_message_ = false;
   bool in_header_ = false;
   bool is_hidden_ = false;
@@ -229,11 +275,12 @@ Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint
     have += got;
     std::size_t done = 0;
     const std::string_view view{buffer.data(), have};
-    for (auto lf = view.find('\n'); lf != std::string_view::npos; lf = view.find('\n', done)) {
-      scanner.line(view.substr(done, lf + 1 - done), at + done, starts);
+    if (const auto lf = starts ? std::string_view::npos : view.find('\n'); lf != view.npos) {
+      scanner.line(view.substr(0, lf + 1), at, false);
       starts = true;
       done = lf + 1;
     }
+    if (starts) done += scanner.lines(view.substr(done), at + done);
     const bool at_end = got == 0;
     if (done < have && (at_end || (done == 0 && have == room))) {
       scanner.line(view.substr(done), at + done, starts);
@@ -260,6 +307,17 @@ Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t e
     begin = hole.end;
   }
   TRY(scan_piece(fd, begin, end, scanner));
+  return scanner.take();
+}
+
+Scan scan_again(std::string_view octets, std::uint64_t at, std::size_t line_octets) {
+  const ScanOptions options;
+  Scanner scanner{options, at == 0};
+  scanner.begin(octets.substr(0, line_octets), at, {});
+  std::size_t done = std::min(line_octets, octets.size());
+  done += scanner.lines(octets.substr(done), at + done);
+  if (done < octets.size()) scanner.line(octets.substr(done), at + done, true);
+  scanner.finish(at + octets.size());
   return scanner.take();
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libmail/base/file_descriptor.h"
@@ -55,5 +56,8 @@ struct Scan {
 
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                   const ScanOptions& options);
+// Of a message that was found before: its octets, which stand at `at` in the file and begin with
+// the From_ line, whose date is not read again.
+Scan scan_again(std::string_view octets, std::uint64_t at, std::size_t line_octets);
 
 }  // namespace mail::store::mbox
