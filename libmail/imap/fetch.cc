@@ -83,6 +83,7 @@ Result<bool> FetchJob::fill(std::string& out) {
     if (at_ == positions_.size()) return true;
     const std::size_t before = out.size();
     const bool is_fresh = !in_message_;
+    if (is_fresh) TRY(mark_seen());
     auto done = is_fresh ? begin_message(out) : Result<void>{};
     if (done) done = put_items(out);
     if (!done) {
@@ -130,7 +131,6 @@ Result<void> FetchJob::mark_seen() {
 }
 
 Result<void> FetchJob::begin_message(std::string& out) {
-  TRY(mark_seen());
   if (needs_data_) {
     if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
     data_.emplace(selected_.mailbox(), message().uid);

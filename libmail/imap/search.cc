@@ -49,7 +49,8 @@ bool fields_hold(const message::HeaderSection& fields, std::string_view needle) 
   return false;
 }
 
-bool needs_message(const SearchKey& key) {
+// What has to be asked for it: 0 nothing that is not known, 1 size or date, 2 octets.
+int cost_of(const SearchKey& key) {
   switch (key.kind) {
     case Kind::Header:
     case Kind::Body:
@@ -57,9 +58,20 @@ bool needs_message(const SearchKey& key) {
     case Kind::SentBefore:
     case Kind::SentOn:
     case Kind::SentSince:
-      return true;
-    default:
-      return std::any_of(key.children.begin(), key.children.end(), needs_message);
+      return 2;
+    case Kind::Before:
+    case Kind::On:
+    case Kind::Since:
+    case Kind::Larger:
+    case Kind::Smaller:
+    case Kind::Older:
+    case Kind::Younger:
+      return 1;
+    default: {
+      int most = 0;
+      for (const auto& child : key.children) most = std::max(most, cost_of(child));
+      return most;
+    }
   }
 }
 
@@ -77,8 +89,8 @@ Result<void> Searcher::prepare(SearchKey& key, std::string_view charset) {
   for (auto& child : key.children) TRY(prepare(child, charset));
   // Cheap keys first; the order of AND's keys means nothing.
   if (key.kind == Kind::And) {
-    std::stable_partition(key.children.begin(), key.children.end(),
-                          [](const auto& child) { return !needs_message(child); });
+    std::stable_sort(key.children.begin(), key.children.end(),
+                     [](const auto& a, const auto& b) { return cost_of(a) < cost_of(b); });
   }
   return {};
 }

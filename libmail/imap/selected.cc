@@ -26,7 +26,8 @@ void Selected::set(std::size_t position, bool Marks::*mark, bool value) {
   std::uint32_t& count = mark == &Marks::recent ? marked_.recent
                          : mark == &Marks::gone ? marked_.gone
                                                 : marked_.changed;
-  count += value ? 1U : UINT32_MAX;
+  if (value) ++count;
+  if (!value) --count;
 }
 
 std::optional<std::size_t> Selected::find(store::Uid uid) const {

@@ -179,6 +179,7 @@ Result<void> Session::put_status(const std::string& mailbox,
     if (measure) size += measure->size;
     if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
   }
+  if (needs_size) static_cast<void>(opened->since(content.upto));  // remembers them
   std::string line = "* STATUS ";
   put_mailbox(line, mailbox);
   line += " (";

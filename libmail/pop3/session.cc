@@ -54,11 +54,8 @@ Result<void> Session::take_snapshot() {
     if (!hidden.empty() && info.flags.has_keyword(hidden)) continue;
     const bool seen = info.flags.has(store::Flag::Seen);
     const auto measure = mailbox_->measure(info.uid);
-    if (!measure) {
-      if (!store::concerns_one_message(measure.error())) return fail(measure.error());
-      log::warning(measure.error().log_text);  // left out
-      continue;
-    }
+    if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
+    if (!measure || !measure->is_readable) continue;
     messages_.push_back({info.uid, measure->size, seen, false, false});
     if (seen) last_before_ = messages_.size();
     left_octets_ += measure->size;

@@ -99,11 +99,9 @@ std::size_t Transfer::next_stuffed(std::string_view octets) const {
 void Transfer::append_body(std::string_view octets, std::string& out) {
   while (!octets.empty()) {
     const std::size_t dot = next_stuffed(octets);
-    if (dot != std::string_view::npos)
-      out.append(octets.substr(0, dot)).append("..");
-    else
-      out += octets;
     const auto done = dot == std::string_view::npos ? octets.size() : dot + 1;
+    out += octets.substr(0, done);
+    if (dot != std::string_view::npos) out += '.';
     at_line_start_ = octets[done - 1] == '\n';
     octets.remove_prefix(done);
   }

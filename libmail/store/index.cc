@@ -18,7 +18,7 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kPayload = kPage - sizeof(std::uint64_t);  // before the page's checksum
 constexpr std::size_t kPagesAtOnce = 64;
 // Octet order and the sizes of what lies in it are the machine's: another one does without.
-constexpr std::array<char, 16> kMagic{"tubepost index\1"};
+constexpr std::array<char, 16> kMagic{"tubepost index\2"};
 
 std::uint64_t checksum_of(std::string_view payload, std::uint64_t nonce, std::uint64_t number) {
   // The first page says what the nonce is, so it cannot be asked for there.

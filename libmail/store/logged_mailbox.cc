@@ -12,7 +12,6 @@ namespace mail::store {
 namespace {
 
 constexpr std::size_t kMany = 1000;
-constexpr std::size_t kFew = 20;
 
 const Clock& system_clock() {
   static const SystemClock clock;
@@ -60,6 +59,7 @@ Result<MailboxStatus> LoggedMailbox::status() {
 
 Result<Changes> LoggedMailbox::since(ModSeq after) {
   TRY(refresh());
+  tell_measures(kMany);
   save_index();
   Changes changes;
   changes.upto = state().last;
@@ -81,19 +81,29 @@ Result<Measure> LoggedMailbox::measure(Uid uid) {
   const Entry* const entry = state().messages.find(uid);
   if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
   if (entry->unmeasured == 0) return Measure{entry->size, entry->date};
-  const Measure measure = TRY(measure_now(uid));
-  remember(uid, measure);
-  return measure;
+  return measure_now(uid);
 }
 
 Result<Measure> LoggedMailbox::measure_now(Uid /*uid*/) {
   return fail(Errc::Internal, "Message was not measured");
 }
 
-// Writing the index is worth it where the next session saves as much.
 void LoggedMailbox::remember(Uid uid, const Measure& measure) {
   log_.remember(uid, measure);
-  if (++measured_ > kFew + state().messages.size() / 100) is_index_stale_ = true;
+  measured_.push_back(uid);
+}
+
+void LoggedMailbox::tell_measures(std::size_t least) {
+  if (measured_.size() < least) return;
+  const auto guard = log_.try_lock();
+  if (!guard) return;
+  Ops ops;
+  for (const Uid uid : measured_) {
+    const Entry* const entry = state().messages.find(uid);
+    if (entry != nullptr && entry->unmeasured == 0) ops.measure(uid, {entry->size, entry->date});
+  }
+  measured_.clear();
+  if (!ops.empty()) static_cast<void>(log_.write(ops, false));
 }
 
 MessageCache* LoggedMailbox::cache() {
@@ -193,7 +203,6 @@ Result<void> LoggedMailbox::catch_up() {
 void LoggedMailbox::save_index() {
   if (log_.is_damaged() || (!is_index_stale_ && !log_.is_index_behind())) return;
   is_index_stale_ = false;
-  measured_ = 0;
   const auto saved = log_.save_index([this](IndexWriter& writer) { put_format(writer); });
   if (!saved) return;
   restored_ = log_.index();

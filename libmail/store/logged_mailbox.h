@@ -51,9 +51,11 @@ class LoggedMailbox : public Mailbox {
   // Takes acknowledged changes over into the format as far as is cheap; errors are not the caller's
   // any more.
   virtual void take_over(bool flags, bool expunged) = 0;
-  // Of a message whose Item was not measured.
+  // Of a message whose Item was not measured; remembers it.
   virtual Result<Measure> measure_now(Uid uid);
   void remember(Uid uid, const Measure& measure);
+  // What was learned, to the log, if that costs no waiting.
+  void tell_measures(std::size_t least);
   // Flags of a message whose entry is known: where the format cannot hold all of them.
   virtual Flags flags_of(const Entry& entry, const Item& item) const;
 
@@ -87,7 +89,7 @@ class LoggedMailbox : public Mailbox {
   const Settings settings_;
   const Clock& clock_;
   StateLog log_;
-  std::size_t measured_ = 0;     // messages, since the index was written
+  std::vector<Uid> measured_;    // not told to the log yet
   bool is_index_stale_ = false;  // the format's own part of it would cost the next opener much
 
  private:

@@ -157,7 +157,7 @@ class Mailbox {
   virtual Result<std::vector<Uid>> append_all(std::span<const NewMessage> messages) = 0;
   virtual Result<std::unique_ptr<MessageReader>> open(Uid uid, View view) = 0;
   // Where the format does not tell them the message is opened for it, once: what was learned is
-  // remembered. Of messages that since() has told.
+  // remembered, by other sessions too after a since() or fold(). Of messages that since() has told.
   virtual Result<Measure> measure(Uid uid) = 0;
   // The mbox From_ line as it lies there, without its line end (wrong weekdays kept); other formats
   // compose one of Return-Path and INTERNALDATE.

@@ -119,6 +119,19 @@ bool apply_message(State& state, Words& in) {
   return true;
 }
 
+bool apply_measure(State& state, Words& in) {
+  const Uid uid = in.uid();
+  const WallTime date{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
+  const auto size = in.size();
+  if (!in.ok() || !size) return false;
+  if (const Entry* const found = state.messages.find(uid)) {
+    Entry entry = *found;
+    entry.set_measure({*size, date});
+    state.messages.put(entry);
+  }
+  return true;
+}
+
 bool apply_flags(State& state, Words& in, bool pending) {
   const Uid uid = in.uid();
   const ModSeq modseq = in.modseq();
@@ -176,6 +189,7 @@ bool apply_one(State& state, std::string_view op) {
   const auto verb = in.next();
   if (verb == "uid") return apply_message(state, in);
   if (verb == "flags") return apply_flags(state, in, true);
+  if (verb == "measure") return apply_measure(state, in);
   if (verb == "stored") return apply_flags(state, in, false);
   if (verb == "expunge") return apply_removal(state, in, false);
   if (verb == "gone") return apply_removal(state, in, true);
@@ -321,6 +335,12 @@ void Ops::message(const Entry& entry, std::string_view key_word) {
   }
   word(key_word);
   flag_words(entry.flags, entry.old != 0);
+}
+void Ops::measure(Uid uid, const Measure& measure) {
+  begin("measure");
+  number(uid.value);
+  number(static_cast<std::uint64_t>(measure.internal_date.time_since_epoch().count()));
+  number(measure.size);
 }
 void Ops::flags(Uid uid, ModSeq modseq, const Flags& flags, bool old) {
   begin("flags");

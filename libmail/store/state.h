@@ -136,6 +136,7 @@ class Ops {
   void window(const Rewrite& rewrite);
   void rewritten();
   void looked(const Looked& looked);
+  void measure(Uid uid, const Measure& measure);  // of a message told without
 
  private:
   void begin(std::string_view verb);

@@ -111,7 +111,7 @@ Result<bool> StateLog::is_current() {
   return named->st_ino == ours.st_ino && named->st_dev == ours.st_dev;
 }
 
-Result<void> StateLog::open_and_lock() {
+Result<void> StateLog::open_and_lock(std::chrono::milliseconds limit) {
   for (;;) {
     if (!TRY(is_current())) {
       forget();
@@ -123,15 +123,18 @@ Result<void> StateLog::open_and_lock() {
       if (!opened) return fail(opened.error());
       fd_ = std::move(*opened);
     }
-    TRY(sys::lock(fd_, sys::Lock::Exclusive, options_.lock_timeout, path_));
+    TRY(sys::lock(fd_, sys::Lock::Exclusive, limit, path_));
     if (TRY(is_current())) return {};
     release_lock(fd_);
   }
 }
 
-Result<StateLog::Guard> StateLog::lock() {
+Result<StateLog::Guard> StateLog::lock() { return lock_within(options_.lock_timeout); }
+Result<StateLog::Guard> StateLog::try_lock() { return lock_within({}); }
+
+Result<StateLog::Guard> StateLog::lock_within(std::chrono::milliseconds limit) {
   if (depth_ > 0) return Guard{*this};
-  TRY(open_and_lock());
+  TRY(open_and_lock(limit));
   Guard guard{*this};
   TRY(replay());
   const auto status = TRY(sys::fstat(fd_));

@@ -53,6 +53,8 @@ class StateLog {
 
   // Makes the file and its directory if they are missing, locks, and catches up.
   Result<Guard> lock();
+  // InUse, at once, where another has it.
+  Result<Guard> try_lock();
   // Reads what others have added. A missing log is an empty State.
   Result<void> catch_up();
   // Under the lock. `durable`: on disk when it returns. Nothing has changed if it fails.
@@ -75,8 +77,7 @@ class StateLog {
   // Not to be believed any more: state() comes from the log alone.
   Result<void> distrust_index();
 
-  // Of a message whose entry is unmeasured. Goes into the index, not into the log: it can be had
-  // again.
+  // Of a message whose entry is unmeasured. Whoever wants it in the log writes it.
   void remember(Uid uid, const Measure& measure);
 
   // Next MODSEQ, for the line that `ops` becomes (RFC 7162); under the lock.
@@ -91,7 +92,8 @@ class StateLog {
 
  private:
   void release();
-  Result<void> open_and_lock();
+  Result<Guard> lock_within(std::chrono::milliseconds limit);
+  Result<void> open_and_lock(std::chrono::milliseconds limit);
   Result<bool> is_current();  // whether the name still leads to our descriptor
   Result<void> begin_log();   // first lines of a new file
   Result<void> replay();

@@ -95,8 +95,14 @@ Result<void> move_messages(Mailbox& from, Mailbox& to) {
   const Changes all = TRY(from.since(ModSeq{0}));
   std::vector<Uid> moved;
   moved.reserve(all.messages.size());
-  for (const MessageInfo& info : all.messages) moved.push_back(info.uid);
-  TRY(append_copies(from, all.messages, to));
+  std::vector<MessageInfo> readable;  // the others stay
+  for (const MessageInfo& info : all.messages) {
+    if (const auto measure = from.measure(info.uid); measure && measure->is_readable) {
+      readable.push_back(info);
+      moved.push_back(info.uid);
+    }
+  }
+  TRY(append_copies(from, readable, to));
   TRY(from.change([&](const Snapshot&) {
     std::vector<Change> changes;
     changes.reserve(moved.size());

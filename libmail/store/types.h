@@ -55,6 +55,7 @@ static_assert(sizeof(MessageInfo) == 24);
 struct Measure {
   std::uint64_t size = 0;    // RFC822.SIZE: octets with CRLF line ends, bookkeeping fields left out
   WallTime internal_date{};  // INTERNALDATE; the From_ line's time in an mbox
+  bool is_readable = true;   // false: `size` is near the truth, and nobody can see how near
   bool operator==(const Measure&) const = default;
 };
 

@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     shown += content.substr(begin);
     check(found.has_bookkeeping == (begin != 0));
-    check(mail::message::to_crlf(shown).size() == found.size);
+    check(mail::message::to_crlf(shown).size() == found.measure.size);
     // The fingerprint, unless it has a Lines field: of the From_ line and all else that is shown.
     const auto line = input.substr(found.from, found.content - found.from);
     const auto known =
@@ -73,7 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         input.substr(found.from, found.next - found.from), found.from, line.size());
     check(again.messages.size() == 1);
     check(again.messages.front().fingerprint == found.fingerprint);
-    check(again.messages.front().end == found.end && again.messages.front().size == found.size);
+    check(again.messages.front().end == found.end &&
+          again.messages.front().measure.size == found.measure.size);
     check(again.messages.front().header_end == found.header_end);
   }
   if (!whole.messages.empty()) check(at == size);
@@ -81,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto& last = whole.messages.back();
     const auto rest = mail::store::mbox::scan(fd, last.from, size, options).value();
     check(rest.messages.size() == 1 && rest.messages.front().fingerprint == last.fingerprint);
-    check(rest.messages.front().size == last.size && rest.messages.front().end == last.end);
+    check(rest.messages.front().measure.size == last.size && rest.messages.front().end == last.end);
   }
   // A hole anywhere is read as if it were not there.
   options.holes = {{size / 3, size / 2}};

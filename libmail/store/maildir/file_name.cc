@@ -55,7 +55,8 @@ FileName parse_file_name(std::string_view name) {
   std::string_view rest = result.base;
   for (auto at = rest.find(",W="); at != std::string_view::npos; at = rest.find(",W=")) {
     rest.remove_prefix(at + 3);
-    result.wire_size = ascii::to_number<std::uint64_t>(rest.substr(0, rest.find(',')));
+    const auto octets = ascii::to_number<std::uint64_t>(rest.substr(0, rest.find(',')));
+    if (octets && *octets != 0) result.wire_size = octets;
   }
   return result;
 }

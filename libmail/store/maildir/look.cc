@@ -26,21 +26,13 @@ bool is_settled(const struct ::stat& status) {
   return age > (is_coarse ? 2000 : 50);
 }
 
-bool is_regular(const std::string& path, sys::DirectoryEntry::Type type) {
-  using Type = sys::DirectoryEntry::Type;
-  if (type != Type::Unknown) return type == Type::Regular;
-  const auto status = sys::lstat(path);
-  return !status || S_ISREG(status->st_mode);  // gone: the next look knows
-}
-
 }  // namespace
 
 // By arrival. new/ first: what moves to cur/ meanwhile is then seen there.
 Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
   std::vector<File> files;
   for (const bool is_new : {true, false}) {
-    const std::string directory = path_ + (is_new ? "/new" : "/cur");
-    auto entries = sys::read_directory(directory);
+    auto entries = sys::read_directory(path_ + (is_new ? "/new" : "/cur"));
     if (!entries && entries.error().code == Errc::NotFound) continue;
     if (!entries) return fail(entries.error());
     files.reserve(files.size() + entries->size());
@@ -50,7 +42,7 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
         tell_left_out(name, "has control characters in its name");
         continue;
       }
-      if (!is_regular(directory + '/' + name, type)) {
+      if (type == sys::DirectoryEntry::Type::Other) {
         tell_left_out(name, "is not a regular file");
         continue;
       }
@@ -61,6 +53,7 @@ Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
       file.flags = to_flags(parsed.letters, keywords_);
       file.old = !is_new;
       file.is_measured = false;
+      file.may_be_none = type == sys::DirectoryEntry::Type::Unknown;
       file.file_name = std::move(name);
       file.is_new = is_new;
       files.push_back(std::move(file));
@@ -285,8 +278,18 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   choose_identity(ops, {uids.uid_validity});
   TRY(log_.write(ops, false));
   const bool is_theirs = uids.uid_validity == state().uid_validity.value;
+  const auto is_known = [&](const File& file) {
+    return !known.empty() && known.contains(hash_of(file.base));
+  };
+  std::erase_if(files, [&](const File& file) {
+    if (!file.may_be_none || is_known(file)) return false;
+    const auto status = sys::lstat(path_ + '/' + place_of(file));
+    if (!status || S_ISREG(status->st_mode)) return false;
+    tell_left_out(file.file_name, "is not a regular file");
+    return true;
+  });
   for (File& file : files) {
-    if (!known.empty() && known.contains(hash_of(file.base))) continue;
+    if (is_known(file)) continue;
     const auto wished = wished_.find(file.base);
     if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
     const auto hint = uids.uids.find(file.base);

@@ -65,6 +65,10 @@ Result<std::uint64_t> count_octets(const FileDescriptor& fd, std::uint64_t octet
   return counter.crlf_octets();
 }
 
+bool may_read(const std::string& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;
+}
+
 WallTime date_of(const struct ::stat& status) {
   return WallTime{std::chrono::seconds(status.st_mtim.tv_sec)};
 }
@@ -292,6 +296,7 @@ Result<void> MaildirMailbox::apply_pending() {
 
 Result<void> MaildirMailbox::fold() {
   TRY(refresh());
+  tell_measures(1);
   save_index();
   return {};
 }
@@ -314,6 +319,12 @@ Result<FileDescriptor> MaildirMailbox::find_file(Uid uid, std::string& base) {
     base = TRY(log_.word_of(uid));
     const std::string place = place_of(*state().messages.find(uid), base);
     auto fd = sys::open(path_ + '/' + place, kOpenMessage);
+    if (!fd && fd.error().code == Errc::Denied) {
+      if (!sys::lstat(path_ + '/' + place)) {  // nor may the directory be searched
+        return fail(Errc::Io, "Mailbox cannot be read", fd.error().log_text);
+      }
+      tell_left_out(base, "may not be read");
+    }
     if (fd || fd.error().code != Errc::NotFound) return fd;
     has_looked_ = false;  // another program has renamed it
     TRY(refresh());
@@ -324,13 +335,21 @@ Result<FileDescriptor> MaildirMailbox::find_file(Uid uid, std::string& base) {
 // A name that has the size on the wire (",W=", as Dovecot's and ours) saves reading the message.
 Result<Measure> MaildirMailbox::measure_now(Uid uid) {
   const std::string base = TRY(log_.word_of(uid));
+  const std::string path = path_ + '/' + place_of(*state().messages.find(uid), base);
   const auto wire_size = parse_file_name(base).wire_size;
-  if (wire_size) {
-    const auto status = sys::lstat(path_ + '/' + place_of(*state().messages.find(uid), base));
-    if (status && S_ISREG(status->st_mode)) return Measure{*wire_size, date_of(*status)};
+  if (wire_size && may_read(path)) {
+    const auto status = sys::lstat(path);
+    if (status && S_ISREG(status->st_mode)) {
+      const Measure measure{*wire_size, date_of(*status)};
+      remember(uid, measure);
+      return measure;
+    }
   }
-  const Opened opened = TRY(open_file(uid));
-  return opened.measure;
+  const auto opened = open_file(uid);
+  if (opened) return opened->measure;
+  const auto status = sys::lstat(path);
+  if (opened.error().code != Errc::Denied || !status) return fail(opened.error());
+  return Measure{static_cast<std::uint64_t>(status->st_size), date_of(*status), false};
 }
 
 Result<MaildirMailbox::Opened> MaildirMailbox::open_file(Uid uid) {

@@ -67,6 +67,7 @@ class MaildirMailbox final : public LoggedMailbox {
     std::string base;       // Item::name
     std::string file_name;  // with flags
     bool is_new = false;
+    bool may_be_none = false;  // of no known type
     std::pair<std::uint64_t, std::uint64_t> arrival;
   };
   // When a file was changed last, as far as its times tell.

@@ -227,15 +227,18 @@ Result<bool> MboxMailbox::is_still_there(const Place& place) {
   const Entry* entry = state().messages.find(place.uid);
   if (entry == nullptr) entry = state().doomed.find(place.uid);
   const std::size_t octets = place.next() - place.from;
-  const Scan now = ahead.empty() ? TRY(scan(fd_, place.from, place.next(), {}))
-                       : scan_again(ahead.substr(0, octets), place.from, place.line_octets);
-                       if (entry == nullptr || now.messages.size() != 1) return false;
-                       const Found& found = now.messages.front();
-                       const bool is_same =
-                           found.fingerprint == entry->key_value && found.from == place.from &&
-                           found.header_end == place.header_end && found.end == place.end;
-                       if (is_same) read_again_.insert(place.uid);
-                       return is_same;
+  Scan now;
+  if (ahead.empty()) {
+    now = TRY(scan(fd_, place.from, place.next(), {}));
+  } else {
+    now = scan_again(ahead.substr(0, octets), place.from, place.line_octets);
+  }
+  if (entry == nullptr || now.messages.size() != 1) return false;
+  const Found& found = now.messages.front();
+  const bool is_same = found.fingerprint == entry->key_value && found.from == place.from &&
+                       found.header_end == place.header_end && found.end == place.end;
+  if (is_same) read_again_.insert(place.uid);
+  return is_same;
 }
 
 // Whether the file is as it was at the look, as far as that message goes. What was read ahead
