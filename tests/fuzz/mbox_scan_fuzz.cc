@@ -82,7 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto& last = whole.messages.back();
     const auto rest = mail::store::mbox::scan(fd, last.from, size, options).value();
     check(rest.messages.size() == 1 && rest.messages.front().fingerprint == last.fingerprint);
-    check(rest.messages.front().measure.size == last.size && rest.messages.front().end == last.end);
+    check(rest.messages.front().measure.size == last.measure.size &&
+          rest.messages.front().end == last.end);
   }
   // A hole anywhere is read as if it were not there.
   options.holes = {{size / 3, size / 2}};

@@ -120,7 +120,8 @@ class TornReader final : public store::MessageReader {
 };
 class TornMailbox final : public store::Mailbox {
  public:
-  explicit TornMailbox(std::size_t& changes) : changes_(changes) {}
+  explicit TornMailbox(std::size_t& changes, std::uint32_t unreadable = 0)
+      : changes_(changes), unreadable_(unreadable) {}
   Result<store::MailboxStatus> status() override { return store::MailboxStatus{}; }
   Result<store::Changes> since(store::ModSeq /*after*/) override {
     store::Changes changes;
@@ -157,12 +158,28 @@ class TornMailbox final : public store::Mailbox {
                                                      store::View /*view*/) override {
     return std::make_unique<TornReader>();
   }
-  Result<store::Measure> measure(store::Uid /*uid*/) override { return store::Measure{1000, {}}; }
+  Result<store::Measure> measure(store::Uid uid) override {
+    return store::Measure{1000, {}, uid.value != unreadable_};
+  }
   Result<std::string> from_line(store::Uid /*uid*/) override { return std::string(); }
 
  private:
   std::size_t& changes_;
+  std::uint32_t unreadable_;
 };
+
+TEST_F(Maildrop, MessageThatMayNotBeReadIsNotInIt) {
+  std::size_t expunged = 0;
+  const ManualClock clock;
+  const Settings settings;
+  auto session = Session::open(settings, std::make_unique<TornMailbox>(expunged, 1), clock).value();
+  session->take_output();
+  session->receive("STAT\r\nUIDL\r\nDELE 1\r\nQUIT\r\n");
+  std::string all;
+  for (std::string part; !(part = session->take_output()).empty();) all += part;
+  EXPECT_EQ(all.find("+OK 1 1000\r\n"), 0U) << all;
+  EXPECT_EQ(expunged, 1U);
+}
 
 TEST_F(Maildrop, MessageThatFailsInTheMiddleEndsTheConnectionAndDeletesNothing) {
   std::size_t expunged = 0;
