@@ -41,6 +41,7 @@ Message make(std::size_t number, std::size_t octets) {
 
 class ReadAhead : public testing::Test {
  protected:
+  void TearDown() override { faults::kill_by_throwing(false); }
   void put(const std::vector<std::size_t>& octets) {
     for (std::size_t i = 0; i < octets.size(); ++i) messages_.push_back(make(i, octets.at(i)));
     std::string file;
@@ -203,6 +204,32 @@ TEST_F(ReadAhead, OwnFoldMovesWhatWasRead) {
     store_.reset();
     std::filesystem::remove_all(fixture_.home() + "/mail");
     std::filesystem::remove(fixture_.inbox());
+  }
+}
+
+// Whoever was killed in the middle of a rewrite leaves no mailbox: who reads next mends it first.
+TEST_F(ReadAhead, AHoldMendsWhatAKilledSessionLeft) {
+  put({70'000, 70'000, 70'000, 70'000});
+  const std::string file = slurp(fixture_.inbox());
+  faults::kill_by_throwing(true);
+  for (std::size_t nth = 1;; ++nth) {
+    MboxFixture fixture;
+    spill(fixture.inbox(), file);
+    const auto store = fixture.open();
+    const auto box = expect_ok(store->open("INBOX"));
+    const auto messages = all(*box);
+    ASSERT_EQ(messages.size(), 4U);
+    const bool is_reached = run("kill", nth, [&] {
+      const auto theirs = fixture.open();
+      const auto same = theirs->open("INBOX");
+      if (same && (*same)->change(expunge({messages[0].uid}))) static_cast<void>((*same)->fold());
+    });
+    const auto hold = box->hold_for_reading();
+    ASSERT_TRUE(hold) << nth;
+    const auto reader = box->open(messages[2].uid, View::Wire);
+    ASSERT_TRUE(reader) << nth << ": " << reader.error().log_text;
+    EXPECT_EQ(expect_ok(read_all(**reader)), messages_[2].wire) << nth;
+    if (!is_reached) break;
   }
 }
 

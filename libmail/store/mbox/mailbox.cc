@@ -343,9 +343,19 @@ struct MboxMailbox::Hold {
 };
 
 std::shared_ptr<void> MboxMailbox::hold_for_reading() {
-  auto held = lock(sys::Lock::Shared, Missing::Fail);
-  if (!held) return {};
-  return std::make_shared<Hold>(shared_from_this(), *std::move(held));
+  for (const bool is_first : {true, false}) {
+    {
+      auto held = lock(sys::Lock::Shared, Missing::Fail);
+      if (!held) return {};
+      // Who had it before may have been killed in the middle of a rewrite: that is mended first.
+      const bool may_mend = is_first && depth_ == 1 && !is_exclusive_;
+      if (!may_mend || !catch_up() || !state().rewrite) {
+        return std::make_shared<Hold>(shared_from_this(), *std::move(held));
+      }
+    }
+    if (!refresh()) return {};
+  }
+  return {};
 }
 
 // procmail, mutt and deliveries wait for the file's lock.
