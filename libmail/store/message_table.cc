@@ -61,11 +61,16 @@ void MessageTable::sweep() {
   removed_ = 0;
 }
 
-bool MessageTable::add(const Entry& entry) {
-  const Uid last = entries_.empty() ? Uid{} : entries_.back().uid;
-  if (entry.uid <= last || entry.removed != 0) return false;
-  entries_.push_back(entry);
-  pending_ += entry.pending;
+bool MessageTable::add(std::span<const Entry> entries) {
+  Uid last = entries_.empty() ? Uid{} : entries_.back().uid;
+  std::size_t pending = 0;
+  for (const Entry& entry : entries) {
+    if (entry.uid <= last || entry.removed != 0) return false;
+    last = entry.uid;
+    pending += entry.pending;
+  }
+  entries_.insert(entries_.end(), entries.begin(), entries.end());
+  pending_ += pending;
   return true;
 }
 

@@ -101,9 +101,10 @@ class MessageTable {
   void put(const Entry& entry);  // adds, or takes the place of the one with its UID
   std::optional<Entry> take(Uid uid);
   void clear() { *this = {}; }
-  // Of many that are added one after the other; add() is false unless it comes behind all others.
+  // Of many that are added in pieces; add() is false, and has added none, unless they come behind
+  // all others and ascend.
   void reserve(std::size_t count) { entries_.reserve(count); }
-  bool add(const Entry& entry);
+  bool add(std::span<const Entry> entries);
 
  private:
   [[nodiscard]] const Entry* past_end() const { return entries_.data() + entries_.size(); }

@@ -100,8 +100,8 @@ Result<MessageTable> read_table(const Index& index, const Section& section,
           number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
       if (!is_known) return Index::corrupt();
       if (number != 0) entry.flags.keywords = sets.at(number);
-      if (!table.add(entry)) return Index::corrupt();
     }
+    if (!table.add(piece)) return Index::corrupt();
   }
   return table;
 }
