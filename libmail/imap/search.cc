@@ -49,6 +49,21 @@ bool fields_hold(const message::HeaderSection& fields, std::string_view needle) 
   return false;
 }
 
+bool needs_measure(Kind kind) {
+  switch (kind) {
+    case Kind::Before:
+    case Kind::On:
+    case Kind::Since:
+    case Kind::Larger:
+    case Kind::Smaller:
+    case Kind::Older:
+    case Kind::Younger:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What has to be asked for it: 0 nothing that is not known, 1 size or date, 2 octets.
 int cost_of(const SearchKey& key) {
   switch (key.kind) {
@@ -59,16 +74,8 @@ int cost_of(const SearchKey& key) {
     case Kind::SentOn:
     case Kind::SentSince:
       return 2;
-    case Kind::Before:
-    case Kind::On:
-    case Kind::Since:
-    case Kind::Larger:
-    case Kind::Smaller:
-    case Kind::Older:
-    case Kind::Younger:
-      return 1;
     default: {
-      int most = 0;
+      int most = needs_measure(key.kind) ? 1 : 0;
       for (const auto& child : key.children) most = std::max(most, cost_of(child));
       return most;
     }
@@ -150,6 +157,9 @@ Result<bool> Searcher::matches(const SearchKey& key, std::size_t position) {
 
 Result<bool> Searcher::matches_message(const SearchKey& key, std::size_t position) {
   const auto& info = selected_.message(position);
+  if (needs_measure(key.kind)) {
+    return measure_matches(key, TRY(selected_.mailbox().measure(info.uid)));
+  }
   switch (key.kind) {
     case Kind::FlagSet:
       return info.flags.has(key.flag);
@@ -159,14 +169,6 @@ Result<bool> Searcher::matches_message(const SearchKey& key, std::size_t positio
       return selected_.marks(position).recent;
     case Kind::ModSeq:
       return info.modseq.value >= key.number;
-    case Kind::Before:
-    case Kind::On:
-    case Kind::Since:
-    case Kind::Larger:
-    case Kind::Smaller:
-    case Kind::Older:
-    case Kind::Younger:
-      return measure_matches(key, TRY(selected_.mailbox().measure(info.uid)));
     case Kind::Header:
       return header_matches(key, info.uid);
     case Kind::SentBefore:
