@@ -306,37 +306,54 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-Result<std::vector<DirectoryEntry>> read_directory(const std::string& path) {
-  using Type = DirectoryEntry::Type;
-  struct Closer {
-    void operator()(DIR* dir) const { ::closedir(dir); }
-  };
-  std::unique_ptr<DIR, Closer> dir;
-  if (invoke("opendir", [&] {
-        dir.reset(::opendir(path.c_str()));
-        return dir ? 0 : -1;
-      }) != 0) {
-    return fail_errno("opendir", path);
-  }
-  std::vector<DirectoryEntry> entries;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());  // NOLINT(concurrency-mt-unsafe)
-    if (entry == nullptr) break;
-    const std::string_view name = static_cast<const char*>(entry->d_name);
+namespace {
+
+// The names of one block of directory entries (getdents64(2)).
+void add_entries(std::string_view block, std::vector<Directory::Entry>& entries) {
+  constexpr std::size_t kName = offsetof(struct ::dirent64, d_name);
+  while (block.size() > kName) {
+    std::uint16_t octets = 0;
+    std::memcpy(&octets, block.substr(offsetof(struct ::dirent64, d_reclen)).data(), sizeof octets);
+    const auto type = static_cast<unsigned char>(block.at(offsetof(struct ::dirent64, d_type)));
+    std::string_view name = block.substr(kName, octets - kName);
+    name = name.substr(0, name.find('\0'));
+    block.remove_prefix(octets);
     if (name == "." || name == "..") continue;
-    const Type known = entry->d_type == DT_REG ? Type::Regular : Type::Other;
-    entries.push_back({std::string(name), entry->d_type == DT_UNKNOWN ? Type::Unknown : known});
+    const auto known = type == DT_REG ? Directory::Type::Regular : Directory::Type::Other;
+    entries.push_back({name, type == DT_UNKNOWN ? Directory::Type::Unknown : known});
   }
-  if (errno != 0) return fail_errno("readdir", path);
-  return entries;
+}
+
+}  // namespace
+
+Result<Directory> read_directory(const std::string& path) {
+  const FileDescriptor fd{invoke("opendir", [&] {
+    return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+  })};
+  if (!fd.is_open()) return fail_errno("opendir", path);
+  Directory directory;
+  std::size_t octets = 16UL * 1024;  // of a block
+  for (std::span<char> free;;) {
+    if (free.size() < octets / 2) {
+      directory.blocks.push_back(std::make_unique_for_overwrite<char[]>(octets));
+      free = {directory.blocks.back().get(), octets};
+    }
+    const ssize_t got =
+        invoke("getdents", [&] { return ::getdents64(fd.get(), free.data(), free.size()); });
+    if (got < 0) return fail_errno("getdents", path);
+    if (got == 0) return directory;
+    const auto filled = free.first(static_cast<std::size_t>(got));
+    add_entries({filled.data(), filled.size()}, directory.entries);
+    free = free.subspan(filled.size());
+    octets = 256UL * 1024;
+  }
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {
-  auto entries = TRY(read_directory(path));
+  const Directory directory = TRY(read_directory(path));
   std::vector<std::string> names;
-  names.reserve(entries.size());
-  for (DirectoryEntry& entry : entries) names.push_back(std::move(entry.name));
+  names.reserve(directory.entries.size());
+  for (const auto& entry : directory.entries) names.emplace_back(entry.name);
   return names;
 }
 

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,13 +56,17 @@ Result<struct ::stat> lstat(const std::string& path);
 Result<struct ::stat> fstat(const FileDescriptor& fd);
 bool exists(const std::string& path);
 
-struct DirectoryEntry {
-  enum class Type : std::uint8_t { Unknown, Regular, Other };  // Unknown: the file system says none
-  std::string name;
-  Type type = Type::Unknown;
-};
 // What a directory has but "." and "..", in no order.
-Result<std::vector<DirectoryEntry>> read_directory(const std::string& path);
+struct Directory {
+  enum class Type : std::uint8_t { Unknown, Regular, Other };  // Unknown: the file system says none
+  struct Entry {
+    std::string_view name;  // lies in `blocks`
+    Type type = Type::Unknown;
+  };
+  std::vector<Entry> entries;
+  std::vector<std::unique_ptr<char[]>> blocks;  // as the kernel gave them
+};
+Result<Directory> read_directory(const std::string& path);
 // Its names only.
 Result<std::vector<std::string>> list_directory(const std::string& path);
 // A whole small file; TooLarge beyond `limit` octets.

@@ -30,6 +30,10 @@ MessageTable::Rest MessageTable::after(Uid uid) const {
 
 void MessageTable::put(const Entry& entry) {
   pending_ += entry.pending;
+  if (entries_.empty() || entries_.back().uid < entry.uid) {
+    entries_.push_back(entry);
+    return;
+  }
   const auto at = at_or_after(entry.uid);
   if (at == entries_.end() || at->uid != entry.uid) {
     entries_.insert(at, entry);

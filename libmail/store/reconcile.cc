@@ -8,10 +8,6 @@
 namespace mail::store {
 namespace {
 
-std::string word_of(const Item& item) {
-  return item.name.empty() ? std::to_string(item.fingerprint) : std::string(item.name);
-}
-
 // The known messages, ascending: of equal ones the first in the mailbox is the first known. Mostly
 // all lie in the order in which they are known; what does not is found by its hash.
 class Known {
@@ -124,7 +120,8 @@ Result<void> LoggedMailbox::add(Item& item, Ops& ops, ModSeq modseq, Uid& next) 
   if (!item.is_measured) entry.unmeasured = 1;
   entry.flags = item.flags;
   entry.old = item.old ? 1 : 0;
-  ops.message(entry, word_of(item));
+  if (item.name.empty()) ops.message(entry, std::to_string(item.fingerprint));
+  if (!item.name.empty()) ops.message(entry, item.name);
   if (item.wished != nullptr && (*item.wished != item.flags || item.old)) {
     ops.flags(next, modseq, *item.wished, false);
   }

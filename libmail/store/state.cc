@@ -262,8 +262,13 @@ void Ops::begin(std::string_view verb) {
 void Ops::word(std::string_view text) {
   line_ += ' ';
   if (text.empty()) line_ += '%';
+  const auto is_plain = [](char c) { return ascii::is_visible(c) && c != '%'; };
+  if (std::all_of(text.begin(), text.end(), is_plain)) {
+    line_ += text;
+    return;
+  }
   for (const char c : text) {
-    if (ascii::is_visible(c) && c != '%') {
+    if (is_plain(c)) {
       line_ += c;
     } else {
       line_ += '%' + ascii::to_hex(std::string_view{&c, 1});
@@ -271,7 +276,10 @@ void Ops::word(std::string_view text) {
   }
 }
 
-void Ops::number(std::uint64_t value) { (line_ += ' ') += std::to_string(value); }
+void Ops::number(std::uint64_t value) {
+  std::array<char, 21> digits{' '};
+  line_.append(digits.begin(), std::to_chars(digits.begin() + 1, digits.end(), value).ptr);
+}
 
 void Ops::flag_words(const Flags& flags, bool old) {
   line_ += ' ';

@@ -45,8 +45,9 @@ std::string checksum(std::string_view text) {
 }
 
 std::string framed(std::string_view line) {
-  std::string out = checksum(line);
-  ((out += ' ') += line) += '\n';
+  std::string out;
+  out.reserve(kSumDigits + 1 + line.size() + 1);
+  (((out += checksum(line)) += ' ') += line) += '\n';
   return out;
 }
 

@@ -56,6 +56,48 @@ TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
   EXPECT_TRUE(std::filesystem::exists(fixture.root() + "/cur/1500000001.M2P1.host:2,PS"));
 }
 
+// Its lines in another order than the files, one name twice, one line torn.
+TEST(Maildir, TheLastLineOfANameCounts) {
+  MaildirFixture fixture;
+  for (const char* name : {"/new", "/cur", "/tmp"}) {
+    std::filesystem::create_directories(fixture.root() + name);
+  }
+  for (const char* name : {"1.a", "2.b", "3.c", "4.d"}) {
+    spill(fixture.root() + "/cur/" + name + ":2,", "A: " + std::string(name) + "\n\nx\n");
+  }
+  spill(fixture.root() + "/dovecot-uidlist",
+        "3 V1499999999 N9\n2 :1.a\n3 :3.c\n5 :2.b:2,S\n7 P1 :1.a\n8 :4.d");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  const auto former = expect_ok(box->former_ids());
+  std::vector<std::pair<std::uint32_t, std::string>> found;
+  for (const auto& [uid, ids] : former) found.emplace_back(uid.value, ids.file_name);
+  EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::string>>{
+                       {3, "3.c"}, {5, "2.b"}, {7, "1.a"}, {8, "4.d"}}));
+  EXPECT_EQ(former.at(Uid{7}).pop3_uidl, "1");
+}
+
+// More than the kernel tells of a directory at a time.
+TEST(Maildir, ThousandsOfFilesAreAllListed) {
+  MaildirFixture fixture;
+  constexpr int kCount = 9000;
+  for (const char* name : {"/new", "/cur", "/tmp"}) {
+    std::filesystem::create_directories(fixture.root() + name);
+  }
+  for (int i = 0; i < kCount; ++i) {
+    const std::string base = std::to_string(1'500'000'000 + i) + ".M1P1Q1.host";
+    spill(fixture.root() + (i % 3 == 0 ? "/new/" + base : "/cur/" + base + ":2,S"), "A: b\n\n");
+  }
+  const auto store = fixture.open();
+  const auto messages = all(*expect_ok(store->open("INBOX")));
+  ASSERT_EQ(messages.size(), std::size_t{kCount});
+  for (int i = 0; i < kCount; ++i) {
+    const MessageInfo& info = messages.at(static_cast<std::size_t>(i));
+    ASSERT_EQ(info.uid.value, static_cast<std::uint32_t>(i + 1));
+    ASSERT_EQ(info.flags.has(Flag::Seen), i % 3 != 0);
+  }
+}
+
 // A Dovecot that began anew, with other UIDs: ours stay, and so do the unique-ids that it has told.
 TEST(Maildir, UniqueIdsOutliveAnotherUidValidity) {
   MaildirFixture fixture;

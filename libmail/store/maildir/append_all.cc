@@ -166,29 +166,27 @@ Result<bool> MaildirMailbox::add_own(const Batch& batch, std::span<const NewMess
   if (state().uid_validity.value == 0) return false;
   const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
   bool is_read = false;
-  const UidList list = TRY(read_uid_list_if_changed(is_read));
+  UidList list = TRY(read_uid_list_if_changed(is_read));
   const bool is_ours = list.uid_validity == state().uid_validity.value;
   if (!is_ours || list.uid_next > state().uid_next.value) return false;
   std::vector<Item> own(batch.size());
-  std::vector<std::string> bases;
   std::vector<Item*> items;
-  bases.reserve(batch.size());
+  items.reserve(batch.size());
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    FileName parsed = parse_file_name(batch.at(i).name);
-    bases.push_back(std::move(parsed.base));
+    const FileName parsed = parse_file_name(batch.at(i).name);
     Item& item = own.at(i);
-    item.name = bases.back();
+    item.name = parsed.base;
     item.flags = to_flags(parsed.letters, keywords_);
-    item.old = batch.at(i).name != bases.back();
-    item.measure = {parsed.wire_size.value_or(0), batch.at(i).date};
+    item.old = batch.at(i).name != parsed.base;
+    item.measure = {wire_size_of(parsed.base).value_or(0), batch.at(i).date};
     if (messages[i].flags != item.flags) item.wished = &messages[i].flags;
     items.push_back(&item);
   }
   TRY(add_new(items));
-  std::vector<std::pair<Uid, std::string>> added;
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    uids.push_back(own.at(i).uid);
-    added.emplace_back(own.at(i).uid, bases.at(i));
+  std::vector<Given> added;
+  for (const Item& item : own) {
+    uids.push_back(item.uid);
+    added.push_back({item.uid, item.name});
   }
   TRY(add_to_uid_list(added, list, look_));
   return true;
@@ -199,7 +197,7 @@ Result<std::vector<Uid>> MaildirMailbox::uids_of(const Batch& batch,
   std::vector<Uid> uids;
   if (TRY(add_own(batch, messages, uids))) return uids;
   std::vector<std::string> bases;
-  for (const Prepared& prepared : batch) bases.push_back(parse_file_name(prepared.name).base);
+  for (const Prepared& prepared : batch) bases.emplace_back(parse_file_name(prepared.name).base);
   for (std::size_t i = 0; i < batch.size(); ++i) wished_[bases.at(i)] = messages[i].flags;
   auto looked = look();
   wished_.clear();

@@ -46,19 +46,23 @@ bool is_made_by_us(std::string_view base) {
 }
 
 FileName parse_file_name(std::string_view name) {
-  FileName result;
-  const auto colon = name.find(":2,");
-  result.base = std::string(name.substr(0, name.find(':')));
-  if (colon != std::string_view::npos) result.letters = std::string(name.substr(colon + 3));
-  const auto comma = result.letters.find(',');
-  if (comma != std::string::npos) result.letters.resize(comma);
-  std::string_view rest = result.base;
-  for (auto at = rest.find(",W="); at != std::string_view::npos; at = rest.find(",W=")) {
-    rest.remove_prefix(at + 3);
-    const auto octets = ascii::to_number<std::uint64_t>(rest.substr(0, rest.find(',')));
-    if (octets && *octets != 0) result.wire_size = octets;
-  }
+  FileName result{name.substr(0, name.find(':')), {}};
+  std::string_view rest = name.substr(result.base.size());
+  const auto info = rest.find(":2,");
+  if (info == std::string_view::npos) return result;
+  rest.remove_prefix(info + 3);
+  result.letters = rest.substr(0, rest.find(','));
   return result;
+}
+
+std::optional<std::uint64_t> wire_size_of(std::string_view base) {
+  std::optional<std::uint64_t> size;
+  for (auto at = base.find(",W="); at != std::string_view::npos; at = base.find(",W=")) {
+    base.remove_prefix(at + 3);
+    const auto octets = ascii::to_number<std::uint64_t>(base.substr(0, base.find(',')));
+    if (octets && *octets != 0) size = octets;
+  }
+  return size;
 }
 
 Flags to_flags(std::string_view letters, const Keywords& keywords) {

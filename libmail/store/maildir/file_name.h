@@ -13,17 +13,19 @@
 
 namespace mail::store::maildir {
 
+// Pieces of what was parsed.
 struct FileName {
-  std::string base;
-  std::string letters;  // behind ":2,"
-  std::optional<std::uint64_t> wire_size;
+  std::string_view base;
+  std::string_view letters;  // behind ":2,"
 };
 
 FileName parse_file_name(std::string_view name);
+// The size on the wire, where a base name says it (",W=").
+std::optional<std::uint64_t> wire_size_of(std::string_view base);
 
 // Order of arrival: names begin with SECONDS.M<MICROSECONDS>, neither padded. Zeros where they do
 // not.
-std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view base);
+std::pair<std::uint64_t, std::uint64_t> arrival_of(std::string_view name);
 
 // Keywords by their letter, a to z (Dovecot's dovecot-keywords: "0 name" is a).
 using Keywords = std::vector<std::string>;

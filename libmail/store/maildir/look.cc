@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <deque>
 #include <tuple>
 
 #include "libmail/base/ascii.h"
@@ -26,68 +27,84 @@ bool is_settled(const struct ::stat& status) {
   return age > (is_coarse ? 2000 : 50);
 }
 
+// What messages' files are called; valid as long as this is, and the names are.
+class Bases {
+ public:
+  explicit Bases(const Names& names) : names_(names) {}
+  std::string_view of(const Entry& entry) {
+    if (entry.key_is_name != 0) return names_.view(entry.key_value);
+    return numbers_.emplace_back(std::to_string(entry.key_value));
+  }
+
+ private:
+  const Names& names_;
+  std::deque<std::string> numbers_;
+};
+
 }  // namespace
 
-// By arrival. new/ first: what moves to cur/ meanwhile is then seen there.
-Result<std::vector<MaildirMailbox::File>> MaildirMailbox::list() {
-  std::vector<File> files;
+// new/ first: what moves to cur/ meanwhile is then seen there.
+Result<MaildirMailbox::Listing> MaildirMailbox::list() {
+  std::vector<Found> found;
+  std::vector<sys::Directory> directories;
   for (const bool is_new : {true, false}) {
-    auto entries = sys::read_directory(path_ + (is_new ? "/new" : "/cur"));
-    if (!entries && entries.error().code == Errc::NotFound) continue;
-    if (!entries) return fail(entries.error());
-    files.reserve(files.size() + entries->size());
-    for (auto& [name, type] : *entries) {
+    auto directory = sys::read_directory(path_ + (is_new ? "/new" : "/cur"));
+    if (!directory && directory.error().code == Errc::NotFound) continue;
+    if (!directory) return fail(directory.error());
+    found.reserve(found.size() + directory->entries.size());
+    for (const auto& [name, type] : directory->entries) {
       if (name.starts_with('.')) continue;
       if (std::ranges::any_of(name, ascii::is_control)) {  // dovecot-uidlist has lines
         tell_left_out(name, "has control characters in its name");
         continue;
       }
-      if (type == sys::DirectoryEntry::Type::Other) {
+      if (type == sys::Directory::Type::Other) {
         tell_left_out(name, "is not a regular file");
         continue;
       }
-      FileName parsed = parse_file_name(name);
-      File file;
-      file.arrival = arrival_of(parsed.base);
-      file.base = std::move(parsed.base);
-      file.flags = to_flags(parsed.letters, keywords_);
-      file.old = !is_new;
-      file.is_measured = false;
-      file.may_be_none = type == sys::DirectoryEntry::Type::Unknown;
-      file.file_name = std::move(name);
-      file.is_new = is_new;
-      files.push_back(std::move(file));
+      const bool may_be_none = type == sys::Directory::Type::Unknown;
+      found.push_back({arrival_of(name), name, is_new, may_be_none});
     }
+    directories.push_back(*std::move(directory));
   }
-  return in_order(std::move(files));
+  return in_order(std::move(found));
 }
 
-std::vector<MaildirMailbox::File> MaildirMailbox::in_order(std::vector<File> files) {
-  struct Ranked {
-    std::pair<std::uint64_t, std::uint64_t> arrival;
-    File* file;
-  };
-  std::vector<Ranked> order;
-  order.reserve(files.size());
-  for (File& file : files) order.push_back({file.arrival, &file});
-  const auto rest = [](const File& file) { return std::tie(file.base, file.old, file.file_name); };
-  std::sort(order.begin(), order.end(), [&](const Ranked& a, const Ranked& b) {
-    return a.arrival != b.arrival ? b.arrival < a.arrival : rest(*b.file) < rest(*a.file);
+// The names are copied: what lies in the directories' own order is slow to go through in another.
+MaildirMailbox::Listing MaildirMailbox::in_order(std::vector<Found> found) {
+  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+    if (a.arrival != b.arrival) return a.arrival < b.arrival;
+    const auto base_of = [](const Found& one) { return parse_file_name(one.name).base; };
+    return std::tuple(base_of(a), !a.is_new, a.name) < std::tuple(base_of(b), !b.is_new, b.name);
   });
+  Listing listing;
+  std::size_t octets = 0;
+  for (const Found& one : found) octets += one.name.size();
+  char* at = listing.names.emplace_back(std::make_unique_for_overwrite<char[]>(octets)).get();
   // Of two files with one base name the one in cur/, and of two there the last; look() parts them.
-  std::vector<File> kept;
-  kept.reserve(files.size());
+  std::vector<File>& files = listing.files;
+  files.reserve(found.size());
   namesakes_.clear();
-  for (const Ranked& next : order) {
-    if (!kept.empty() && kept.back().base == next.file->base) {
-      namesakes_.emplace_back(place_of(kept.back()), place_of(*next.file));
+  for (const Found& one : found) {
+    const std::string_view name{at, one.name.copy(at, one.name.size())};
+    at += name.size();
+    const FileName parsed = parse_file_name(name);
+    File file;
+    file.name = parsed.base;
+    file.file_name = name;
+    file.flags = to_flags(parsed.letters, keywords_);
+    file.old = !one.is_new;
+    file.is_measured = false;
+    file.is_new = one.is_new;
+    file.may_be_none = one.may_be_none;
+    if (!files.empty() && files.back().name == file.name) {
+      namesakes_.emplace_back(place_of(file), place_of(files.back()));
+      files.back() = file;
     } else {
-      kept.push_back(std::move(*next.file));
+      files.push_back(file);
     }
   }
-  std::reverse(kept.begin(), kept.end());
-  for (File& file : kept) file.name = file.base;
-  return kept;
+  return listing;
 }
 
 // Two files of one base name, as cp from another Maildir leaves them, are two messages: the second
@@ -114,9 +131,9 @@ Result<bool> MaildirMailbox::part_namesakes() {
 }
 
 // Once for each.
-void MaildirMailbox::tell_left_out(const std::string& name, std::string_view why) {
+void MaildirMailbox::tell_left_out(std::string_view name, std::string_view why) {
   constexpr std::size_t kMaxTold = 1000;
-  if (told_.size() >= kMaxTold || !told_.insert(name).second) return;
+  if (told_.size() >= kMaxTold || !told_.emplace(name).second) return;
   log::warning("maildir " + log::escape(path_) + ": " + log::escape(name) + " is left out: it " +
                std::string(why));
 }
@@ -175,23 +192,25 @@ Result<void> MaildirMailbox::look() {
   TRY(read_keywords());
   Look now = TRY(compare_directories())
   .first;
-  auto files = TRY(list());
-  if (TRY(part_namesakes())) files = TRY(list());
+  auto listing = TRY(list());
+  if (TRY(part_namesakes())) listing = TRY(list());
   TRY(log_.load_names());
   if (!state().doomed.empty()) {  // whoever has unlinked them was killed before this
     TRY(sys::fsync_directory(path_ + "/new"));
     TRY(sys::fsync_directory(path_ + "/cur"));
   }
-  auto difference = compare_names(files);
+  auto difference = compare_names(listing.files);
   if (difference.is_missed) {
     // A file that another program renames while the directory is read may be missed: what is gone
     // must be gone twice.
-    for (File& file : TRY(list())) {
-      if (!difference.there.contains(hash_of(file.base))) files.push_back(std::move(file));
+    Listing again = TRY(list());
+    for (const File& file : again.files) {
+      if (!difference.there.contains(hash_of(file.name))) listing.files.push_back(file);
     }
-    for (File& file : files) file.name = file.base;
-    difference = compare_names(files);
+    std::ranges::move(again.names, std::back_inserter(listing.names));
+    difference = compare_names(listing.files);
   }
+  auto& files = listing.files;
   if (difference.any_unknown || state().uid_validity.value == 0) {
     TRY(give_uids(files, difference.known, now));
   } else {
@@ -222,14 +241,14 @@ MaildirMailbox::Difference MaildirMailbox::compare_names(const std::vector<File>
     return difference;
   }
   const auto is_same = [&](const Entry& entry, const File& file) {
-    return entry.key_is_name != 0 && state().names.view(entry.key_value) == file.base;
+    return entry.key_is_name != 0 && state().names.view(entry.key_value) == file.name;
   };
   // Mostly all are there in their order.
   if (state().doomed.empty() && state().messages.size() == files.size() &&
       std::equal(state().messages.begin(), state().messages.end(), files.begin(), is_same)) {
     return difference;
   }
-  for (const File& file : files) difference.there.insert(hash_of(file.base));
+  for (const File& file : files) difference.there.insert(hash_of(file.name));
   for (const Entry& entry : state().messages) {
     const std::uint64_t hash = hash_of(word_of(entry));
     difference.known.insert(hash);
@@ -237,7 +256,7 @@ MaildirMailbox::Difference MaildirMailbox::compare_names(const std::vector<File>
   }
   for (const Entry& entry : state().doomed) difference.known.insert(hash_of(word_of(entry)));
   difference.any_unknown = std::any_of(files.begin(), files.end(), [&](const File& file) {
-    return !difference.known.contains(hash_of(file.base));
+    return !difference.known.contains(hash_of(file.name));
   });
   return difference;
 }
@@ -254,16 +273,17 @@ Result<UidList> MaildirMailbox::read_uid_list_if_changed(bool& is_changed) const
   return same;
 }
 
-Result<void> MaildirMailbox::add_to_uid_list(const std::vector<std::pair<Uid, std::string>>& added,
-                                             const UidList& before, Look& now) {
-  const auto all = [this] {
-    std::vector<std::pair<Uid, std::string>> entries;
-    for (const Entry& entry : state().messages) {
-      if (auto base = state().word_of(entry.key())) entries.emplace_back(entry.uid, *base);
-    }
-    return entries;
-  };
-  TRY(write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, added, all, before));
+Result<void> MaildirMailbox::add_to_uid_list(std::span<const Given> added, UidList& before,
+                                             Look& now) {
+  const UidValidity validity = state().uid_validity;
+  if (!TRY(maildir::add_to_uid_list(uid_list_path_, validity, added, before))) {
+    TRY(log_.load_names());
+    Bases bases{state().names};
+    std::vector<Given> all;
+    all.reserve(state().messages.size());
+    for (const Entry& entry : state().messages) all.push_back({entry.uid, bases.of(entry)});
+    TRY(write_uid_list(uid_list_path_, validity, state().uid_next, all, before));
+  }
   now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
   return {};
 }
@@ -273,13 +293,13 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
                                        const std::unordered_set<std::uint64_t>& known, Look& now) {
   const auto lock = TRY(UidListLock::take(uid_list_path_, settings_.lock_timeout));
   bool is_read = false;
-  const UidList uids = TRY(read_uid_list_if_changed(is_read));
+  UidList uids = TRY(read_uid_list_if_changed(is_read));
   Ops ops;
   choose_identity(ops, {uids.uid_validity});
   TRY(log_.write(ops, false));
   const bool is_theirs = uids.uid_validity == state().uid_validity.value;
   const auto is_known = [&](const File& file) {
-    return !known.empty() && known.contains(hash_of(file.base));
+    return !known.empty() && known.contains(hash_of(file.name));
   };
   std::erase_if(files, [&](const File& file) {
     if (!file.may_be_none || is_known(file)) return false;
@@ -290,10 +310,10 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   });
   for (File& file : files) {
     if (is_known(file)) continue;
-    const auto wished = wished_.find(file.base);
+    const auto wished = wished_.find(file.name);
     if (wished != wished_.end() && wished->second != file.flags) file.wished = &wished->second;
-    const auto hint = uids.uids.find(file.base);
-    if (is_theirs && hint != uids.uids.end()) file.uid_hint = hint->second;
+    const Listed* const listed = uids.find(file.name);
+    if (is_theirs && listed != nullptr) file.uid_hint = listed->uid;
   }
   // UIDs that Dovecot has given come first, ascending; then the rest in order of arrival.
   const auto comes_before = [](const File& a, const File& b) {
@@ -303,28 +323,24 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   if (!std::is_sorted(files.begin(), files.end(), comes_before)) {
     std::stable_sort(files.begin(), files.end(), comes_before);
   }
-  if (is_theirs && uids.uids.empty() && uids.uid_next > state().uid_next.value) {
+  std::vector<Item*> items;
+  items.reserve(files.size());
+  for (File& file : files) items.push_back(&file);
+  if (is_theirs && uids.entries().empty() && uids.uid_next > state().uid_next.value) {
     Ops next;
     next.uid_next({uids.uid_next});
     TRY(log_.write(next, false));
   }
-  std::vector<Item*> items;
-  items.reserve(files.size());
-  for (File& file : files) {
-    file.name = file.base;  // it has moved
-    items.push_back(&file);
-  }
   const Uid first_new = state().uid_next;
   // Those without a hint must not take a UID that the list has given to a file now gone.
   TRY(reconcile(items));
-  std::vector<std::pair<Uid, std::string>> added;
+  Bases bases{state().names};
+  std::vector<Given> added;
   for (const Entry& entry : state().messages) {
     if (!is_read && entry.uid < first_new) continue;
-    const std::string base = TRY(state().word_of(entry.key()));
-    const auto listed = uids.uids.find(base);
-    if (listed == uids.uids.end() || listed->second != entry.uid.value) {
-      added.emplace_back(entry.uid, base);
-    }
+    const auto base = bases.of(entry);
+    const Listed* const listed = uids.find(base);
+    if (listed == nullptr || listed->uid != entry.uid.value) added.push_back({entry.uid, base});
   }
   if (!added.empty() || uids.uid_validity == 0) return add_to_uid_list(added, uids, now);
   now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
@@ -334,12 +350,13 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
 // Which of the files have another name than their flags say.
 void MaildirMailbox::note_places(const std::vector<File>& files) {
   other_places_.clear();
+  auto next = state().messages.begin();  // most come in their order
   for (const File& file : files) {
-    const Entry* entry = state().messages.find(file.uid);
+    const bool is_next = next != state().messages.end() && next->uid == file.uid;
+    const Entry* entry = is_next ? &*next++ : state().messages.find(file.uid);
     if (entry == nullptr) entry = state().doomed.find(file.uid);
-    if (entry == nullptr) continue;
-    std::string place = place_of(file);
-    if (place != usual_place(*entry, file.base)) other_places_[file.uid] = std::move(place);
+    if (entry == nullptr || is_at_usual_place(*entry, file)) continue;
+    other_places_[file.uid] = place_of(file);
   }
 }
 

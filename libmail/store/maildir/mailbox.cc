@@ -108,7 +108,7 @@ Result<void> MaildirMailbox::make(const MaildirPlaces& places) {
 }
 
 std::string MaildirMailbox::place_of(const File& file) {
-  return (file.is_new ? "new/" : "cur/") + file.file_name;
+  return std::string(file.is_new ? "new/" : "cur/").append(file.file_name);
 }
 
 // Where we would put it.
@@ -116,6 +116,16 @@ std::string MaildirMailbox::usual_place(const Entry& entry, const std::string& b
   const std::string letters = to_letters(entry.flags, keywords_, {});
   if (entry.old == 0 && letters.empty()) return "new/" + base;
   return std::string("cur/").append(base).append(":2,").append(letters);
+}
+
+// Without composing the place.
+bool MaildirMailbox::is_at_usual_place(const Entry& entry, const File& file) const {
+  const std::string letters = to_letters(entry.flags, keywords_, {});
+  std::string_view rest = file.file_name.substr(file.name.size());
+  if (entry.old == 0 && letters.empty()) return file.is_new && rest.empty();
+  if (file.is_new || !rest.starts_with(":2,")) return false;
+  rest.remove_prefix(3);
+  return rest == letters;
 }
 
 std::string MaildirMailbox::place_of(const Entry& entry, const std::string& base) const {
@@ -336,7 +346,7 @@ Result<FileDescriptor> MaildirMailbox::find_file(Uid uid, std::string& base) {
 Result<Measure> MaildirMailbox::measure_now(Uid uid) {
   const std::string base = TRY(log_.word_of(uid));
   const std::string path = path_ + '/' + place_of(*state().messages.find(uid), base);
-  const auto wire_size = parse_file_name(base).wire_size;
+  const auto wire_size = wire_size_of(base);
   if (wire_size && may_read(path)) {
     const auto status = sys::lstat(path);
     if (status && S_ISREG(status->st_mode)) {
@@ -363,7 +373,7 @@ Result<MaildirMailbox::Opened> MaildirMailbox::open_file(Uid uid) {
   const Entry& entry = *state().messages.find(uid);
   opened.measure = {entry.size, entry.date};
   if (entry.unmeasured != 0) {
-    auto octets = parse_file_name(opened.base).wire_size;
+    auto octets = wire_size_of(opened.base);
     if (!octets) {
       octets = TRY(count_octets(opened.fd, static_cast<std::uint64_t>(opened.status.st_size)));
     }
@@ -394,15 +404,14 @@ Result<std::string> MaildirMailbox::from_line(Uid uid) {
 Result<std::map<Uid, FormerIds>> MaildirMailbox::former_ids() {
   TRY(refresh());
   TRY(log_.load_names());
-  const UidList list = TRY(read_uid_list(uid_list_path_));
+  UidList list = TRY(read_uid_list(uid_list_path_));
   std::map<Uid, FormerIds> ids;
   for (const Entry& entry : state().messages) {
     FormerIds& former = ids[entry.uid];
     former.file_name = TRY(state().word_of(entry.key()));
-    const auto extras = list.extras.find(former.file_name);
-    if (extras != list.extras.end()) {
-      former.guid = extras->second.guid;
-      former.pop3_uidl = extras->second.pop3_uidl;
+    if (const Listed* const listed = list.find(former.file_name)) {
+      former.guid = listed->guid();
+      former.pop3_uidl = listed->pop3_uidl();
     }
     if (former.guid.empty()) former.guid = former.file_name;
   }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -63,12 +64,10 @@ class MaildirMailbox final : public LoggedMailbox {
   Flags flags_of(const Entry& entry, const Item& item) const override;
 
  private:
-  struct File : Item {
-    std::string base;       // Item::name
-    std::string file_name;  // with flags
+  struct File : Item {           // its name without flags
+    std::string_view file_name;  // with flags
     bool is_new = false;
     bool may_be_none = false;  // of no known type
-    std::pair<std::uint64_t, std::uint64_t> arrival;
   };
   // When a file was changed last, as far as its times tell.
   struct Stamp {
@@ -93,8 +92,18 @@ class MaildirMailbox final : public LoggedMailbox {
     bool is_link = false;
   };
   static Stamp stamp_of(const struct ::stat& status);
-  Result<std::vector<File>> list();
-  std::vector<File> in_order(std::vector<File> files);
+  struct Listing {
+    std::vector<File> files;                     // by arrival
+    std::vector<std::unique_ptr<char[]>> names;  // of the files
+  };
+  struct Found {
+    std::pair<std::uint64_t, std::uint64_t> arrival;
+    std::string_view name;  // with flags
+    bool is_new = false;
+    bool may_be_none = false;
+  };
+  Result<Listing> list();
+  Listing in_order(std::vector<Found> found);
   Result<void> look();  // under the log's lock
   // Names by their hashes.
   struct Difference {
@@ -111,8 +120,7 @@ class MaildirMailbox final : public LoggedMailbox {
   // What has changed in them since compare_directories() was our own doing.
   void remember_own_changes(const std::pair<Look, bool>& before);
   Result<UidList> read_uid_list_if_changed(bool& is_changed) const;
-  Result<void> add_to_uid_list(const std::vector<std::pair<Uid, std::string>>& added,
-                               const UidList& before, Look& now);
+  Result<void> add_to_uid_list(std::span<const Given> added, UidList& before, Look& now);
   Result<void> apply_pending();
   Result<void> resolve_all();
   // append.cc
@@ -145,11 +153,12 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<Opened> open_file(Uid uid);
   Result<FileDescriptor> find_file(Uid uid, std::string& base);
   Result<bool> part_namesakes();
-  void tell_left_out(const std::string& name, std::string_view why);
+  void tell_left_out(std::string_view name, std::string_view why);
   [[nodiscard]] bool has_pending() const;
   // Below the Maildir: "cur/..." or "new/...".
   [[nodiscard]] static std::string place_of(const File& file);
   [[nodiscard]] std::string usual_place(const Entry& entry, const std::string& base) const;
+  [[nodiscard]] bool is_at_usual_place(const Entry& entry, const File& file) const;
   [[nodiscard]] std::string place_of(const Entry& entry, const std::string& base) const;
   [[nodiscard]] std::string prepared_path(const std::string& name) const;
   [[nodiscard]] std::string stored_path(const std::string& name) const;
@@ -165,7 +174,7 @@ class MaildirMailbox final : public LoggedMailbox {
   std::vector<std::pair<std::string, std::string>> namesakes_;  // of the last list(): kept, other
   std::set<std::string> told_;                                  // what was left out
   Keywords keywords_;
-  std::unordered_map<std::string, Flags> wished_;  // by key, for the next look
+  std::map<std::string, Flags, std::less<>> wished_;  // by name, for the next look
   Watch watch_;
   std::optional<StateLog::Guard> session_hold_;  // lock_exclusively()
 };

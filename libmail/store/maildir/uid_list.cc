@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "libmail/base/ascii.h"
 #include "libmail/base/create_whole.h"
 #include "libmail/base/sys.h"
+#include "libmail/store/hash.h"
 #include "libmail/store/maildir/file_name.h"
 
 namespace mail::store::maildir {
@@ -15,42 +19,96 @@ namespace {
 constexpr std::string_view kMark = "tubepost\n";
 constexpr time_t kStaleSeconds = 120;
 
-// "6 W21 P0000000c4f2a :name": a letter and its value each.
-Extras parse_extras(std::string_view fields) {
-  Extras extras;
-  for (const auto field : ascii::words(fields, " ")) {
-    if (field.front() == 'G') extras.guid = std::string(field.substr(1));
-    if (field.front() == 'P') extras.pop3_uidl = std::string(field.substr(1));
+void put_line(std::string& text, const Given& given, const Listed* before) {
+  text += std::to_string(given.uid.value);
+  if (before != nullptr) {
+    if (const auto uidl = before->pop3_uidl(); !uidl.empty()) text.append(" P").append(uidl);
+    if (const auto guid = before->guid(); !guid.empty()) text.append(" G").append(guid);
   }
-  return extras;
+  text.append(" :").append(given.base) += '\n';
 }
 
 }  // namespace
+
+// "6 W21 P0000000c4f2a :name"
+std::string_view Listed::field(char letter) const {
+  for (const auto field : ascii::words(fields, " ")) {
+    if (field.front() == letter) return field.substr(1);
+  }
+  return {};
+}
+
+UidList::UidList(std::string text) : text_(std::make_unique<const std::string>(std::move(text))) {
+  std::string_view rest = *text_;
+  const auto take_line = [&]() -> std::optional<std::string_view> {
+    const auto end = rest.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;  // torn
+    const auto line = rest.substr(0, end);
+    rest.remove_prefix(end + 1);
+    return line;
+  };
+  const auto header = ascii::words(take_line().value_or(std::string_view{}));
+  if (header.empty() || header.front() != "3") return;
+  for (const auto word : header) {
+    const auto number = ascii::to_number<std::uint32_t>(word.substr(1)).value_or(0);
+    if (word.front() == 'V') uid_validity = number;
+    if (word.front() == 'N') uid_next = number;
+  }
+  while (const auto line = take_line()) {
+    const auto colon = line->find(" :");
+    const auto space = line->find(' ');
+    const auto uid = ascii::to_number<std::uint32_t>(line->substr(0, space));
+    if (!uid || colon == std::string_view::npos) continue;
+    entries_.push_back(
+        {*uid, parse_file_name(line->substr(colon + 2)).base, line->substr(space, colon - space)});
+    uid_next = std::max(uid_next, *uid + 1);
+  }
+  sort();
+}
+
+void UidList::sort() {
+  by_hash_.reserve(entries_.size());
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    by_hash_.push_back({hash_of(entries_[i].base), i});
+  }
+  std::sort(by_hash_.begin(), by_hash_.end(), [](const Hashed& a, const Hashed& b) {
+    return a.hash != b.hash ? a.hash < b.hash : a.index < b.index;
+  });
+  const auto is_older = [&](const Hashed& a, const Hashed& b) {
+    return a.hash == b.hash && entries_[a.index].base == entries_[b.index].base;
+  };
+  std::vector<Listed> kept;
+  if (std::adjacent_find(by_hash_.begin(), by_hash_.end(), is_older) == by_hash_.end()) return;
+  std::set<std::size_t> older;
+  for (std::size_t i = 1; i < by_hash_.size(); ++i) {
+    if (is_older(by_hash_[i - 1], by_hash_[i])) older.insert(by_hash_[i - 1].index);
+  }
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!older.contains(i)) kept.push_back(entries_[i]);
+  }
+  entries_ = std::move(kept);
+  by_hash_.clear();
+  sort();
+}
+
+const Listed* UidList::find(std::string_view base) {
+  if (next_ < entries_.size() && entries_[next_].base == base) return &entries_[next_++];
+  const std::uint64_t hash = hash_of(base);
+  auto at = std::lower_bound(by_hash_.begin(), by_hash_.end(), hash,
+                             [](const Hashed& one, std::uint64_t want) { return one.hash < want; });
+  for (; at != by_hash_.end() && at->hash == hash; ++at) {
+    if (entries_[at->index].base != base) continue;
+    next_ = at->index + 1;
+    return &entries_[at->index];
+  }
+  return nullptr;
+}
 
 Result<UidList> read_uid_list(const std::string& path) {
   auto text = sys::read_file(path, 256UL << 20U);
   if (!text && text.error().code == Errc::NotFound) return UidList{};
   if (!text) return fail(text.error());
-  UidList list;
-  const auto lines = ascii::split(*text, '\n');
-  const auto header = ascii::words(lines.front());
-  if (header.empty() || header.front() != "3") return list;
-  for (const auto word : header) {
-    const auto number = ascii::to_number<std::uint32_t>(word.substr(1)).value_or(0);
-    if (word.front() == 'V') list.uid_validity = number;
-    if (word.front() == 'N') list.uid_next = number;
-  }
-  for (std::size_t i = 1; i + 1 < lines.size(); ++i) {  // the last piece has no line end: torn
-    const auto line = lines.at(i);
-    const auto uid = ascii::to_number<std::uint32_t>(line.substr(0, line.find(' ')));
-    const auto colon = line.find(" :");
-    if (!uid || colon == std::string_view::npos) continue;
-    const std::string base = parse_file_name(line.substr(colon + 2)).base;
-    list.uids[base] = *uid;
-    if (line.find(' ') < colon) list.extras[base] = parse_extras(line.substr(0, colon));
-    list.uid_next = std::max(list.uid_next, *uid + 1);
-  }
-  return list;
+  return UidList{*std::move(text)};
 }
 
 Result<UidListLock> UidListLock::take(const std::string& path, std::chrono::milliseconds timeout) {
@@ -78,43 +136,34 @@ UidListLock::~UidListLock() {
   if (!lock_path_.empty()) ::unlink(lock_path_.c_str());
 }
 
+Result<bool> add_to_uid_list(const std::string& path, UidValidity uid_validity,
+                             std::span<const Given> added, UidList& before) {
+  const auto fd = sys::open(path, O_RDWR | O_NOFOLLOW);
+  if (!fd && fd.error().code == Errc::NotFound) return false;
+  if (!fd) return fail(fd.error());
+  const auto status = TRY(sys::fstat(*fd));
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::string head = TRY(sys::pread_all(*fd, 0, 256));
+  const std::string end = size == 0 ? std::string{} : TRY(sys::pread_all(*fd, size - 1, 1));
+  const std::string validity = " V" + std::to_string(uid_validity.value) + " ";
+  const bool is_whole =
+      head.starts_with("3 ") && end == "\n" && head.find(validity) != std::string::npos;
+  if (!is_whole) return false;
+  std::string text;
+  for (const Given& one : added) put_line(text, one, before.find(one.base));
+  auto written = sys::pwrite_all(*fd, text, size);
+  if (written) written = sys::fdatasync(*fd, path);
+  if (!written) static_cast<void>(sys::truncate(*fd, size));
+  TRY(std::move(written));
+  return true;
+}
+
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
-                            const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::function<std::vector<std::pair<Uid, std::string>>()>& all,
-                            const UidList& before) {
-  const auto lines = [&](const std::vector<std::pair<Uid, std::string>>& entries) {
-    std::string text;
-    for (const auto& [uid, base] : entries) {
-      text += std::to_string(uid.value);
-      if (const auto extras = before.extras.find(base); extras != before.extras.end()) {
-        const auto& [guid, pop3_uidl] = extras->second;
-        if (!pop3_uidl.empty()) text.append(" P").append(pop3_uidl);
-        if (!guid.empty()) text.append(" G").append(guid);
-      }
-      text.append(" :").append(base) += '\n';
-    }
-    return text;
-  };
-  auto fd = sys::open(path, O_RDWR | O_NOFOLLOW);
-  if (!fd && fd.error().code != Errc::NotFound) return fail(fd.error());
-  if (fd) {
-    const auto status = TRY(sys::fstat(*fd));
-    const auto size = static_cast<std::uint64_t>(status.st_size);
-    const std::string begin = TRY(sys::pread_all(*fd, 0, 2));
-    const std::string end = size == 0 ? std::string{} : TRY(sys::pread_all(*fd, size - 1, 1));
-    const std::string validity = " V" + std::to_string(uid_validity.value) + " ";
-    const std::string head = TRY(sys::pread_all(*fd, 0, 256));
-    if (begin == "3 " && end == "\n" && head.find(validity) != std::string::npos) {
-      auto written = sys::pwrite_all(*fd, lines(added), size);
-      if (written) written = sys::fdatasync(*fd, path);
-      if (!written) static_cast<void>(sys::truncate(*fd, size));
-      return written;
-    }
-  }
-  return sys::replace_file(path,
-                           "3 V" + std::to_string(uid_validity.value) + " N" +
-                               std::to_string(uid_next.value) + " \n" + lines(all()),
-                           0600);
+                            std::span<const Given> all, UidList& before) {
+  std::string text =
+      "3 V" + std::to_string(uid_validity.value) + " N" + std::to_string(uid_next.value) + " \n";
+  for (const Given& one : all) put_line(text, one, before.find(one.base));
+  return sys::replace_file(path, text, 0600);
 }
 
 }  // namespace mail::store::maildir

@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "libmail/base/result.h"
@@ -13,16 +14,40 @@
 
 namespace mail::store::maildir {
 
-struct Extras {           // fields between UID and name that mean something to us
-  std::string guid;       // G
-  std::string pop3_uidl;  // P: pop3_save_uidl, or a migration
+struct Listed {
+  std::uint32_t uid = 0;
+  std::string_view base;    // name of the file up to its flags
+  std::string_view fields;  // between UID and name, a letter and its value each
+
+  [[nodiscard]] std::string_view guid() const { return field('G'); }
+  [[nodiscard]] std::string_view pop3_uidl() const { return field('P'); }  // pop3_save_uidl
+
+ private:
+  [[nodiscard]] std::string_view field(char letter) const;
 };
 
-struct UidList {
+class UidList {
+ public:
+  UidList() = default;
+  explicit UidList(std::string text);  // the file's
+
   std::uint32_t uid_validity = 0;  // 0: there is none, or it cannot be read
   std::uint32_t uid_next = 1;
-  std::map<std::string, std::uint32_t> uids;  // by base name
-  std::map<std::string, Extras> extras;       // likewise, of those that have any
+  // As they stand there; the last one of a name only.
+  [[nodiscard]] const std::vector<Listed>& entries() const { return entries_; }
+  // Null: not there. Fastest in the order of entries().
+  const Listed* find(std::string_view base);
+
+ private:
+  void sort();
+  struct Hashed {
+    std::uint64_t hash;
+    std::size_t index;
+  };
+  std::unique_ptr<const std::string> text_;
+  std::vector<Listed> entries_;
+  std::vector<Hashed> by_hash_;
+  std::size_t next_ = 0;  // behind the one found last
 };
 
 Result<UidList> read_uid_list(const std::string& path);
@@ -45,11 +70,16 @@ class UidListLock {
   std::string lock_path_;
 };
 
-// Adds lines, or writes the file anew from `all` if it is missing or damaged; what `before` says of
+struct Given {
+  Uid uid;
+  std::string_view base;
+};
+
+// Adds lines. False: it is missing or damaged, and is to be written anew. What `before` says of
 // GUIDs and unique-ids is kept.
+Result<bool> add_to_uid_list(const std::string& path, UidValidity uid_validity,
+                             std::span<const Given> added, UidList& before);
 Result<void> write_uid_list(const std::string& path, UidValidity uid_validity, Uid uid_next,
-                            const std::vector<std::pair<Uid, std::string>>& added,
-                            const std::function<std::vector<std::pair<Uid, std::string>>()>& all,
-                            const UidList& before);
+                            std::span<const Given> all, UidList& before);
 
 }  // namespace mail::store::maildir
