@@ -73,8 +73,24 @@ TEST(Maildir, TheLastLineOfANameCounts) {
   std::vector<std::pair<std::uint32_t, std::string>> found;
   for (const auto& [uid, ids] : former) found.emplace_back(uid.value, ids.file_name);
   EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::string>>{
-                       {3, "3.c"}, {5, "2.b"}, {7, "1.a"}, {8, "4.d"}}));
+                       {3, "3.c"}, {5, "2.b"}, {7, "1.a"}, {9, "4.d"}}));
   EXPECT_EQ(former.at(Uid{7}).pop3_uidl, "1");
+  EXPECT_EQ(expect_ok(box->status()).uid_next.value, 10U);
+}
+
+// UIDs of messages that Dovecot has expunged are never given again.
+TEST(Maildir, TheNextUidIsDovecots) {
+  MaildirFixture fixture;
+  for (const char* name : {"/new", "/cur", "/tmp"}) {
+    std::filesystem::create_directories(fixture.root() + name);
+  }
+  spill(fixture.root() + "/cur/1.a:2,", "A: b\n\nx\n");
+  spill(fixture.root() + "/dovecot-uidlist", "3 V1499999999 N9\n2 :1.a\n");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  EXPECT_EQ(expect_ok(box->status()).uid_next.value, 9U);
+  spill(fixture.root() + "/new/2.b", "A: b\n\nx\n");
+  EXPECT_EQ(all(*box).back().uid.value, 9U);
 }
 
 // More than the kernel tells of a directory at a time.

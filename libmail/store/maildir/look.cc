@@ -326,14 +326,15 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   std::vector<Item*> items;
   items.reserve(files.size());
   for (File& file : files) items.push_back(&file);
-  if (is_theirs && uids.entries().empty() && uids.uid_next > state().uid_next.value) {
-    Ops next;
-    next.uid_next({uids.uid_next});
-    TRY(log_.write(next, false));
-  }
   const Uid first_new = state().uid_next;
   // Those without a hint must not take a UID that the list has given to a file now gone.
-  TRY(reconcile(items));
+  const Uid floor{is_theirs ? uids.uid_next : 0};
+  TRY(reconcile(items, floor));
+  if (state().uid_next < floor) {
+    Ops next;
+    next.uid_next(floor);
+    TRY(log_.write(next, true));
+  }
   Bases bases{state().names};
   std::vector<Given> added;
   for (const Entry& entry : state().messages) {
