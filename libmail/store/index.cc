@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <random>
 
@@ -18,17 +19,21 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kPayload = kPage - sizeof(std::uint64_t);  // before the page's checksum
 constexpr std::size_t kPagesAtOnce = 64;
 // Octet order and the sizes of what lies in it are the machine's: another one does without.
-constexpr std::array<char, 16> kMagic{"tubepost index\2"};
+constexpr std::array<char, 16> kMagic{"tubepost index\3"};
 
 std::uint64_t checksum_of(std::string_view payload, std::uint64_t nonce, std::uint64_t number) {
   // The first page says what the nonce is, so it cannot be asked for there.
   return XXH3_64bits_withSeed(payload.data(), payload.size(), number == 0 ? 0 : nonce + number);
 }
 
+// `nonce`: 0 before it is known.
 bool is_whole(std::string_view page, std::uint64_t nonce, std::uint64_t number) {
   std::uint64_t stands = 0;
   std::memcpy(&stands, page.substr(kPayload).data(), sizeof stands);
-  return stands == checksum_of(page.substr(0, kPayload), nonce, number);
+  if (stands != checksum_of(page.substr(0, kPayload), nonce, number)) return false;
+  if (number != 0 || nonce == 0) return true;
+  std::memcpy(&stands, page.substr(offsetof(IndexHeader, nonce)).data(), sizeof stands);
+  return stands == nonce;
 }
 
 std::uint64_t new_nonce() {

@@ -33,6 +33,17 @@ struct LogPosition {
   std::uint64_t tail_hash = 0;  // of the octets before it
 };
 
+// How many of the messages are what.
+struct Counts {
+  std::uint64_t messages = 0;
+  std::uint64_t pending = 0;  // changed, and not in the format's own place yet
+  std::uint64_t recent = 0;
+  std::uint64_t unseen = 0;
+  std::uint64_t unmeasured = 0;
+  std::uint64_t octets = 0;  // of the measured ones
+  bool operator==(const Counts&) const = default;
+};
+
 // The stream begins with it.
 struct IndexHeader {
   std::array<char, 16> magic{};
@@ -40,7 +51,9 @@ struct IndexHeader {
   std::uint64_t octets = 0;  // of the stream
   LogPosition log;
   Section text, keywords, messages, doomed, vanished, names;
-  Section format;  // the mailbox implementation's own
+  Counts counts;                   // of `messages`
+  std::uint64_t first_unseen = 0;  // its number in `messages`, from 0; behind all: there is none
+  Section format;                  // the mailbox implementation's own
 };
 
 class Index {

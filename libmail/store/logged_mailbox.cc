@@ -54,7 +54,21 @@ Flags LoggedMailbox::flags_of(const Entry& /*entry*/, const Item& item) const { 
 
 Result<MailboxStatus> LoggedMailbox::status() {
   TRY(refresh());
-  return MailboxStatus{state().uid_validity, state().uid_next, state().last, state().mailbox_id};
+  save_index();
+  const auto first_unseen = TRY(log_.first_unseen());
+  const Counts& counts = state().messages.counts();
+  MailboxStatus status;
+  status.uid_validity = state().uid_validity;
+  status.uid_next = state().uid_next;
+  status.highest_modseq = state().last;
+  status.mailbox_id = state().mailbox_id;
+  status.messages = counts.messages;
+  status.recent = counts.recent;
+  status.unseen = counts.unseen;
+  status.first_unseen = first_unseen;
+  if (counts.unmeasured == 0) status.octets = counts.octets;
+  status.keywords = state().messages.keywords();
+  return status;
 }
 
 Result<Changes> LoggedMailbox::since(ModSeq after) {
@@ -65,6 +79,7 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
   changes.upto = state().last;
   changes.complete = after.value == 0 || after < state().forgotten;
   if (!changes.complete && state().last <= after) return changes;  // nothing since
+  TRY(load());
   if (changes.complete) changes.messages.reserve(state().messages.size());
   for (const Entry& entry : state().messages) {
     if (changes.complete || entry.modseq > after) changes.messages.push_back(info_of(entry));
@@ -78,6 +93,7 @@ Result<Changes> LoggedMailbox::since(ModSeq after) {
 }
 
 Result<Measure> LoggedMailbox::measure(Uid uid) {
+  TRY(load());
   const Entry* const entry = state().messages.find(uid);
   if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
   if (entry->unmeasured == 0) return Measure{entry->size, entry->date};
@@ -107,6 +123,7 @@ void LoggedMailbox::tell_measures(std::size_t least) {
 }
 
 MessageCache* LoggedMailbox::cache() {
+  if (!load()) return nullptr;
   cache_.belong_to(state().mailbox_id, state().uid_validity, state().messages);
   return &cache_;
 }
@@ -118,6 +135,7 @@ Result<Changes> LoggedMailbox::change(const Edit& edit) {
   bool flags_changed = false;
   {
     const auto guard = TRY(log_.lock());
+    TRY(load());
     Ops ops;
     const ModSeq modseq = log_.next_modseq(ops);
     bool any = false;
@@ -193,11 +211,21 @@ void LoggedMailbox::choose_identity(Ops& ops, UidValidity wished) const {
 
 Result<void> LoggedMailbox::catch_up() {
   TRY(log_.catch_up());
-  if (log_.index() && log_.index() != restored_) {
-    restored_ = log_.index();
-    restore();
-  }
+  follow_index();
   return {};
+}
+
+Result<void> LoggedMailbox::load() {
+  TRY(log_.load_messages());
+  follow_index();
+  return {};
+}
+
+// What an index says of the format goes with it when it turns out damaged.
+void LoggedMailbox::follow_index() {
+  if (log_.index() == restored_ || (!log_.index() && !log_.is_index_distrusted())) return;
+  restored_ = log_.index();
+  restore();
 }
 
 void LoggedMailbox::save_index() {

@@ -46,7 +46,7 @@ class LoggedMailbox : public Mailbox {
 
  protected:
   // Brings log and format together: afterwards state() is today's, durable, and every message that
-  // lies there has its UID in it.
+  // lies there has its UID in it. Its messages need not be loaded.
   virtual Result<void> refresh() = 0;
   // Takes acknowledged changes over into the format as far as is cheap; errors are not the caller's
   // any more.
@@ -77,6 +77,9 @@ class LoggedMailbox : public Mailbox {
   Result<void> add_new(const std::vector<Item*>& items);
   // What others have written, and what an index says of the format where one was read.
   Result<void> catch_up();
+  // state().messages in memory. Without it, after a refresh() that had nothing to do, only what
+  // MessageTable::is_whole() names may be asked of them.
+  Result<void> load();
   // Writes the index where it would save the next opener enough.
   void save_index();
   // Chooses UIDVALIDITY when there is none yet.
@@ -99,6 +102,7 @@ class LoggedMailbox : public Mailbox {
                                 ModSeq modseq, bool any);
   bool compare(const Entry& entry, const Item& item, ModSeq modseq, Ops& ops) const;
 
+  void follow_index();
   [[nodiscard]] std::string session_path() const { return log_.path() + ".session"; }
   Result<void> wait_for_session() const;
 

@@ -145,6 +145,7 @@ class Mailbox {
  public:
   virtual ~Mailbox() = default;
 
+  // Costs no more in a large mailbox that is known.
   virtual Result<MailboxStatus> status() = 0;
   virtual Result<Changes> since(ModSeq after) = 0;  // ModSeq{0}: everything
   // Applies what `edit` wishes, durably, in one step. Returns the new state of what changed.

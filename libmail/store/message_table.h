@@ -1,11 +1,17 @@
 // MessageTable: what is known of each message of a mailbox, 40 octets apiece, by ascending UID.
+//
+// One that comes from an index stays there until all of it is asked for (load()). Meanwhile single
+// messages may be changed that were fetched before, and it knows how many are what.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "libmail/base/result.h"
+#include "libmail/store/index.h"
 #include "libmail/store/types.h"
 
 namespace mail::store {
@@ -50,6 +56,22 @@ static_assert(sizeof(Entry) == 40);
 
 class MessageTable {
  public:
+  MessageTable() = default;
+  // Those of `section`, whose numbers of keyword sets mean these; Corrupt: they cannot be.
+  static Result<MessageTable> in(std::shared_ptr<const Index> index, const Section& section,
+                                 std::shared_ptr<const std::vector<KeywordSet>> sets);
+  // The same, left where it is: the table of which the index's header has the counts.
+  static MessageTable left_in(std::shared_ptr<const Index> index, const Section& section,
+                              std::shared_ptr<const std::vector<KeywordSet>> sets);
+
+  // All of it is in memory. Otherwise only these may be asked for: load(), fetch(), counts(),
+  // size(), empty(), pending(), keywords(), first_unseen(), and put() and take() of what was
+  // fetched; anything else ends the process.
+  [[nodiscard]] bool is_whole() const { return base_ == nullptr; }
+  [[nodiscard]] Result<void> load();          // Corrupt: the index is damaged
+  [[nodiscard]] Result<void> fetch(Uid uid);  // likewise; no error if it is not there
+  [[nodiscard]] std::size_t count_fetched() const { return is_whole() ? 0 : entries_.size(); }
+
   // Over what is there, ascending.
   class Iterator {
    public:
@@ -79,7 +101,10 @@ class MessageTable {
     const Entry* end_ = nullptr;
   };
 
-  [[nodiscard]] Iterator begin() const { return {entries_.data(), past_end()}; }
+  [[nodiscard]] Iterator begin() const {
+    require_whole();
+    return {entries_.data(), past_end()};
+  }
   [[nodiscard]] Iterator end() const { return {past_end(), past_end()}; }
   // Those with a higher UID.
   struct Rest {
@@ -88,11 +113,16 @@ class MessageTable {
     [[nodiscard]] Iterator end() const { return last; }
   };
   [[nodiscard]] Rest after(Uid uid) const;
-  [[nodiscard]] std::size_t size() const { return entries_.size() - removed_; }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(counts_.messages); }
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] std::size_t pending() const { return pending_; }  // how many are
+  [[nodiscard]] std::uint64_t pending() const { return counts_.pending; }
+  // Of the first message without Seen, how many come before it; Corrupt.
+  [[nodiscard]] Result<std::optional<std::size_t>> first_unseen() const;
+  // Those that some message has, or has had since the table was read.
+  [[nodiscard]] KeywordSet keywords() const;
 
-  // Null: not there. Valid until the next put(), add() or take().
+  // Null: not there. Valid until the next put() or take().
   [[nodiscard]] const Entry* find(Uid uid) const;
   [[nodiscard]] bool contains(Uid uid) const { return find(uid) != nullptr; }
   // How many come before it.
@@ -101,19 +131,33 @@ class MessageTable {
   void put(const Entry& entry);  // adds, or takes the place of the one with its UID
   std::optional<Entry> take(Uid uid);
   void clear() { *this = {}; }
-  // Of many that are added in pieces; add() is false, and has added none, unless they come behind
-  // all others and ascend.
-  void reserve(std::size_t count) { entries_.reserve(count); }
-  bool add(std::span<const Entry> entries);
 
  private:
+  // Where the rest of it lies.
+  struct Base {
+    std::shared_ptr<const Index> index;
+    Section section;
+    std::shared_ptr<const std::vector<KeywordSet>> sets;
+    std::vector<Uid> fetched;  // of the entries in memory, those that lie there too, ascending
+
+    [[nodiscard]] std::uint64_t count() const { return section.octets / sizeof(Entry); }
+    [[nodiscard]] Result<void> read(std::uint64_t position, std::span<Entry> into) const;
+    [[nodiscard]] Result<std::uint64_t> position_of(Uid uid) const;  // at or after it
+  };
+
   [[nodiscard]] const Entry* past_end() const { return entries_.data() + entries_.size(); }
   [[nodiscard]] std::vector<Entry>::const_iterator at_or_after(Uid uid) const;
+  void require_whole() const;
   void sweep();
+  void count(const Entry& entry);
+  void discount(const Entry& entry);
+  bool add(std::span<const Entry> entries);
 
   std::vector<Entry> entries_;
   std::size_t removed_ = 0;  // entries left in their places, so that taking many is not quadratic
-  std::size_t pending_ = 0;
+  Counts counts_;
+  std::vector<bool> sets_;      // by number, those that entries have or had
+  std::shared_ptr<Base> base_;  // null: all of it is in memory
 };
 
 }  // namespace mail::store

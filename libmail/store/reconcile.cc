@@ -150,12 +150,17 @@ bool LoggedMailbox::compare(const Entry& entry, const Item& item, ModSeq modseq,
 }
 
 Result<void> LoggedMailbox::reconcile_tail(Uid uid, const std::vector<Item*>& items, Uid floor) {
-  TRY(log_.load_names());
+  const bool is_last = items.size() == 1 && state().uid_next == Uid{uid.value + 1};
+  if (!is_last) TRY(log_.load_names());
   Ops ops;
   const ModSeq modseq = log_.next_modseq(ops);
   items.front()->uid = uid;
-  const Entry* const entry = state().messages.find(uid);
+  const Entry* const entry = TRY(log_.fetch(uid));
   const bool any = entry != nullptr && compare(*entry, *items.front(), modseq, ops);
+  if (is_last) {
+    if (any) TRY(log_.write(ops, true));
+    return log_.sync();
+  }
   return reconcile_behind(uid, std::span(items).subspan(1), floor, ops, modseq, any);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kKeepOnceSeconds = 3600;  // ids of deliveries nobody tries again
 constexpr std::size_t kMaxVanished = 10'000;      // tombstones kept over a compaction
+constexpr std::size_t kManyFetched = 500;         // messages one by one; then all cost less
 
 struct Letter {
   char letter;
@@ -252,6 +253,19 @@ bool State::apply(std::string_view line) {
     line.remove_prefix(tab == std::string_view::npos ? line.size() : tab + 1);
   }
   return ok;
+}
+
+Result<void> State::fetch(std::string_view line) {
+  if (messages.is_whole()) return {};
+  if (messages.count_fetched() > kManyFetched) return messages.load();
+  for (const auto op : ascii::split(line, '\t')) {
+    Words in{op};
+    const auto verb = in.next();
+    const bool is_of_one = verb == "uid" || verb == "flags" || verb == "measure" ||
+                           verb == "stored" || verb == "expunge" || verb == "gone";
+    if (is_of_one) TRY(messages.fetch(in.uid()));
+  }
+  return {};
 }
 
 void Ops::begin(std::string_view verb) {

@@ -101,8 +101,10 @@ struct State {
   std::optional<Looked> looked;  // the last one since the index
 
   // One line's operations. Unknown ones are passed over (written by a later version); false if a
-  // known one cannot be read.
+  // known one cannot be read. Of messages that an index has fetch() first.
   bool apply(std::string_view line);
+  // Corrupt: the index is damaged.
+  Result<void> fetch(std::string_view line);
 
   // The word for a key in the log; Corrupt as Names::get().
   [[nodiscard]] Result<std::string> word_of(const Key& key) const;
@@ -146,12 +148,13 @@ class Ops {
   std::string line_;
 };
 
-// All of `state`, whose names are loaded, as lines; what is too old to be asked for is left out.
+// All of `state`, whose messages and names are loaded, as lines; what is too old to be asked for is
+// left out.
 void put_lines(const State& state, std::uint64_t now_seconds, std::uint64_t keep_ids_seconds,
                const std::function<void(const std::string& line)>& put);
 
-// From an index: everything; Corrupt. Into one: the sections of it, in `header`; names must be
-// loaded.
+// From an index: everything, but `messages` and `names` are left there; Corrupt. Into one: the
+// sections of it, in `header`; both must be loaded.
 Result<State> read_state(const std::shared_ptr<const Index>& index);
 void write_state(const State& state, IndexWriter& writer, IndexHeader& header);
 

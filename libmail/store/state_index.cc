@@ -81,31 +81,6 @@ std::optional<std::vector<KeywordSet>> read_sets(std::string_view in) {
   return sets;
 }
 
-// By pieces that stay in the processor's cache until they are in the table.
-Result<MessageTable> read_table(const Index& index, const Section& section,
-                                const std::vector<KeywordSet>& sets) {
-  constexpr std::uint64_t kAtOnce = 6000;
-  const std::uint64_t count = section.octets / sizeof(Entry);
-  const std::uint64_t names = index.header().names.octets;
-  if (section.octets % sizeof(Entry) != 0) return Index::corrupt();
-  MessageTable table;
-  table.reserve(static_cast<std::size_t>(count));
-  std::vector<Entry> piece(static_cast<std::size_t>(std::min(count, kAtOnce)));
-  for (std::uint64_t done = 0; done < count; done += piece.size()) {
-    piece.resize(static_cast<std::size_t>(std::min(count - done, kAtOnce)));
-    TRY(index.read(section.at + done * sizeof(Entry), Index::as_octets(std::span(piece))));
-    for (Entry& entry : piece) {
-      const std::uint32_t number = entry.flags.keywords.number();
-      const bool is_known =
-          number < sets.size() && (entry.key_is_name == 0 || entry.key_value < names);
-      if (!is_known) return Index::corrupt();
-      if (number != 0) entry.flags.keywords = sets.at(number);
-    }
-    if (!table.add(piece)) return Index::corrupt();
-  }
-  return table;
-}
-
 }  // namespace
 
 Names::Names(std::shared_ptr<const Index> index)
@@ -161,6 +136,9 @@ void write_state(const State& state, IndexWriter& writer, IndexHeader& header) {
     return writer.end_section();
   };
   header.messages = put_table(state.messages);
+  header.counts = state.messages.counts();
+  const auto first_unseen = state.messages.first_unseen().value_or(std::nullopt);
+  header.first_unseen = first_unseen.value_or(state.messages.size());
   header.doomed = put_table(state.doomed);
   writer.put(sets.octets());
   header.keywords = writer.end_section();
@@ -183,16 +161,18 @@ void write_state(const State& state, IndexWriter& writer, IndexHeader& header) {
 }
 
 Result<State> read_state(const std::shared_ptr<const Index>& index) {
+  using Sets = std::vector<KeywordSet>;
   const IndexHeader& header = index->header();
   State state;
   const std::string text = TRY(index->read(header.text));
   for (const auto line : ascii::split(text, '\n')) {
     if (!state.apply(line)) return Index::corrupt();
   }
-  const auto sets = read_sets(TRY(index->read(header.keywords)));
-  if (!sets) return Index::corrupt();
-  state.messages = TRY(read_table(*index, header.messages, *sets));
-  state.doomed = TRY(read_table(*index, header.doomed, *sets));
+  auto read = read_sets(TRY(index->read(header.keywords)));
+  if (!read) return Index::corrupt();
+  const auto sets = std::make_shared<const Sets>(*std::move(read));
+  state.messages = MessageTable::left_in(index, header.messages, sets);
+  state.doomed = TRY(MessageTable::in(index, header.doomed, sets));
   using Pair = std::array<std::uint64_t, 2>;
   for (const auto& [modseq, uid] : TRY(index->read_all<Pair>(header.vanished))) {
     state.vanished.push_back({{modseq}, {static_cast<std::uint32_t>(uid)}});

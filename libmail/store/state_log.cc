@@ -186,7 +186,7 @@ Result<LogPosition> StateLog::position() const {
 
 void StateLog::take_index(std::shared_ptr<const Index> index) {
   auto state = read_state(index);
-  if (!state) return;
+  if (!state || (wants_messages_ && !state->messages.load())) return;
   state_ = *std::move(state);
   index_ = std::move(index);
   ++generation_;
@@ -218,9 +218,27 @@ Result<void> StateLog::distrust_index() {
   return replay();
 }
 
+Result<void> StateLog::load_messages() {
+  wants_messages_ = true;
+  if (state_.messages.load()) return {};
+  return distrust_index();
+}
+
 Result<void> StateLog::load_names() {
+  TRY(load_messages());
   if (state_.names.load()) return {};
   return distrust_index();
+}
+
+Result<const Entry*> StateLog::fetch(Uid uid) {
+  if (!state_.messages.fetch(uid)) TRY(distrust_index());
+  return state_.messages.find(uid);
+}
+
+Result<std::optional<std::size_t>> StateLog::first_unseen() {
+  if (auto first = state_.messages.first_unseen()) return first;
+  TRY(distrust_index());
+  return state_.messages.first_unseen();
 }
 
 Result<std::string> StateLog::word_of(Uid uid) {
@@ -279,6 +297,7 @@ Result<void> StateLog::replay() {
       begin = end + 1;
       const bool whole = line.size() > kSumDigits && line.at(kSumDigits) == ' ' &&
                          checksum(line.substr(kSumDigits + 1)) == line.substr(0, kSumDigits);
+      if (whole && !state_.fetch(line.substr(kSumDigits + 1))) return distrust_index();
       if (!whole || !state_.apply(line.substr(kSumDigits + 1))) {
         log::warning("state log " + log::escape(path_) + ": damaged line at octet " +
                      std::to_string(offset_) + " passed over");
@@ -312,6 +331,7 @@ std::uint64_t StateLog::size_if_compacted() const {
 
 Result<void> StateLog::write(const Ops& ops, bool durable) {
   if (ops.empty()) return {};
+  if (!state_.fetch(ops.line())) TRY(distrust_index());
   const std::string line = framed(ops.line());
   auto written = sys::pwrite_all(fd_, line, offset_);
   if (written && durable) written = sys::fdatasync(fd_, path_);
@@ -379,7 +399,7 @@ Result<void> StateLog::compact() {
 }
 
 void StateLog::remember(Uid uid, const Measure& measure) {
-  const Entry* const found = state_.messages.find(uid);
+  const Entry* const found = state_.messages.find(uid);  // whoever measured it has loaded them
   if (found == nullptr) return;
   Entry entry = *found;
   entry.set_measure(measure);

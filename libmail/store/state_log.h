@@ -61,11 +61,15 @@ class StateLog {
   Result<void> write(const Ops& ops, bool durable);
   // What others wrote is visible but perhaps not durable; concluding from it needs this first.
   Result<void> sync();
-  // State::names in memory, so that none is missing afterwards. An index that turns out damaged is
-  // done without from here on, and the log replayed from its beginning: entries found before are
-  // others' by then.
+  // State::messages, or State::names too, in memory, so that none is missing afterwards; from then
+  // on the messages always are. An index that turns out damaged is done without from here on, and
+  // the log replayed from its beginning: entries found before are others' by then.
+  Result<void> load_messages();
   Result<void> load_names();
-  Result<std::string> word_of(Uid uid);  // State::word_of(); NotFound
+  // Before load_messages() too.
+  Result<const Entry*> fetch(Uid uid);                // null: there is none
+  Result<std::optional<std::size_t>> first_unseen();  // MessageTable::first_unseen()
+  Result<std::string> word_of(Uid uid);  // State::word_of(); NotFound. After load_messages().
 
   // The index that state() came from; null: none did, or it has been read anew since.
   [[nodiscard]] const std::shared_ptr<const Index>& index() const { return index_; }
@@ -76,6 +80,7 @@ class StateLog {
   Result<void> save_index(const std::function<void(IndexWriter& writer)>& put_format);
   // Not to be believed any more: state() comes from the log alone.
   Result<void> distrust_index();
+  [[nodiscard]] bool is_index_distrusted() const { return is_index_distrusted_; }
 
   // Of a message whose entry is unmeasured. Whoever wants it in the log writes it.
   void remember(Uid uid, const Measure& measure);
@@ -115,6 +120,7 @@ class StateLog {
   std::uint64_t size_when_compacted_ = 0;
   std::shared_ptr<const Index> index_;
   bool is_index_distrusted_ = false;
+  bool wants_messages_ = false;
   int depth_ = 0;
   bool needs_sync_ = false;
   bool is_damaged_ = false;

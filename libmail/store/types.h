@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -64,6 +65,12 @@ struct MailboxStatus {
   Uid uid_next;
   ModSeq highest_modseq;
   std::string mailbox_id;  // RFC 8474
+  std::size_t messages = 0;
+  std::size_t recent = 0;  // not old
+  std::size_t unseen = 0;
+  std::optional<std::size_t> first_unseen;  // how many messages come before it
+  std::optional<std::uint64_t> octets;      // sum of Measure::size, where all are known
+  KeywordSet keywords;                      // those that messages have; perhaps some that none has
 };
 
 }  // namespace mail::store

@@ -187,6 +187,7 @@ Result<void> MaildirMailbox::refresh() {
 
 Result<void> MaildirMailbox::look() {
   TRY(catch_up());
+  TRY(load());
   has_looked_ = is_own_change_ = false;
   TRY(resolve_all());
   TRY(read_keywords());

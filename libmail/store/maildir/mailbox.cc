@@ -325,6 +325,7 @@ void MaildirMailbox::take_over(bool /*flags*/, bool /*expunged*/) {
 }
 
 Result<FileDescriptor> MaildirMailbox::find_file(Uid uid, std::string& base) {
+  TRY(load());
   for (int attempt = 0; attempt < 3; ++attempt) {
     base = TRY(log_.word_of(uid));
     const std::string place = place_of(*state().messages.find(uid), base);
@@ -384,6 +385,7 @@ Result<MaildirMailbox::Opened> MaildirMailbox::open_file(Uid uid) {
 }
 
 Result<std::unique_ptr<MessageReader>> MaildirMailbox::open(Uid uid, View view) {
+  TRY(load());
   if (!state().messages.contains(uid)) TRY(refresh());
   Opened opened = TRY(open_file(uid));
   const std::uint64_t wire_size = opened.measure.size;

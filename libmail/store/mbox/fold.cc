@@ -164,6 +164,7 @@ Result<void> MboxMailbox::look_where_to_fold(bool tells_uids) {
 
 Result<void> MboxMailbox::write_pending(std::span<const Flags> coming) {
   if (!has_pending() && coming.empty()) return {};
+  TRY(load());
   const auto held = lock(sys::Lock::Exclusive, Missing::Fail);
   if (!held) return fail(held.error());
   TRY(look());

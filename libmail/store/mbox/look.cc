@@ -148,9 +148,13 @@ Result<void> MboxMailbox::look() {
   if (is_as_looked_at(status) && state().uid_validity.value != 0 && !is_settled(status, when)) {
     return log_.sync();
   }
+  const bool was_young = is_as_looked_at(status) && look_.is_settled == 0;
   const auto holes = TRY(find_holes(static_cast<std::uint64_t>(status.st_size)));
   if (!holes.empty() || !TRY(look_at_tail(status))) TRY(look_at_all(status, holes));
   remember(status, when);
+  if (was_young && look_.is_settled != 0 && places_.is_as_in_index()) {
+    if (const auto guard = log_.try_lock()) tell_look();  // or the next opener looks again
+  }
   return {};
 }
 
@@ -212,6 +216,7 @@ void MboxMailbox::tell_preamble(const Scan& all, std::uint64_t size) {
 
 Result<void> MboxMailbox::look_at_all(const struct ::stat& status,
                                       const std::vector<Range>& holes) {
+  TRY(load());
   has_looked_ = false;
   const std::uint64_t stamp = dovecot_stamp();
   ScanOptions options;

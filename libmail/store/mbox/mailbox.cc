@@ -297,6 +297,7 @@ Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::
 }
 
 Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
+  TRY(load());
   if (!state().messages.contains(uid)) TRY(refresh());
   Shape shape;
   bool has_bookkeeping = false;
@@ -319,6 +320,7 @@ Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
 }
 
 Result<std::string> MboxMailbox::from_line(Uid uid) {
+  TRY(load());
   if (!state().messages.contains(uid)) TRY(refresh());
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());

@@ -44,7 +44,17 @@ Result<StoredMessage*> MemoryMailbox::find(Uid uid) {
 
 Result<MailboxStatus> MemoryMailbox::status() {
   TRY(world_->call());
-  return box_->status;
+  MailboxStatus status = box_->status;
+  status.octets = 0;
+  for (const auto& [uid, message] : box_->messages) {
+    const Flags& flags = message.info.flags;
+    if (!flags.has(Flag::Seen) && status.unseen++ == 0) status.first_unseen = status.messages;
+    if (!message.info.old) ++status.recent;
+    for (const auto& keyword : flags.keywords) status.keywords.insert(keyword);
+    *status.octets += message.measure.size;
+    ++status.messages;
+  }
+  return status;
 }
 
 Result<Changes> MemoryMailbox::since(ModSeq after) {
