@@ -108,6 +108,7 @@ Result<std::vector<std::size_t>> Searcher::run(const Search& search) {
     return fail(Errc::Denied, "[BADCHARSET (UTF-8 US-ASCII GB18030)] Unknown charset");
   }
   SearchKey key = search.key;
+  TRY(selected_.load());
   TRY(prepare(key, charset));
   std::vector<std::size_t> found;
   for (std::size_t position = 0; position < selected_.messages().size(); ++position) {

@@ -12,11 +12,44 @@ Result<std::unique_ptr<Selected>> Selected::open(store::MailStore& store, std::s
   auto mailbox = TRY(store.open(name));
   std::unique_ptr<Selected> selected(
       new Selected(std::string(name), std::move(mailbox), read_only));
-  auto changes = TRY(selected->mailbox_->since(store::ModSeq{}));
-  selected->upto_ = changes.upto;
-  selected->merge(std::move(changes), false);
-  TRY(selected->take_recent(0));
+  selected->opened_ = TRY(selected->mailbox_->status());
+  selected->upto_ = selected->opened_.highest_modseq;
+  selected->keywords_.keywords = selected->opened_.keywords;
+  selected->is_loaded_ = selected->opened_.messages == 0;
+  if (selected->opened_.recent > 0) {
+    TRY(selected->load());
+    TRY(selected->take_recent(0));
+  }
   return selected;
+}
+
+// What has come since the client was told of how many there are is left to refresh().
+Result<void> Selected::load() {
+  if (is_loaded_) return {};
+  auto all = TRY(mailbox_->since(store::ModSeq{}));
+  const auto changes = TRY(mailbox_->since(upto_));
+  const auto is_known = [this](store::Uid uid) { return uid < opened_.uid_next; };
+  std::vector<store::MessageInfo> known = std::move(all.messages);
+  std::erase_if(known, [&](const auto& info) { return !is_known(info.uid); });
+  if (known.size() != opened_.messages) {
+    for (const store::Uid uid : changes.vanished) {
+      if (is_known(uid)) known.emplace_back().uid = uid;
+    }
+    const auto by_uid = [](const auto& a, const auto& b) { return a.uid < b.uid; };
+    std::stable_sort(known.begin(), known.end(), by_uid);
+    const auto is_same = [](const auto& a, const auto& b) { return a.uid == b.uid; };
+    known.erase(std::unique(known.begin(), known.end(), is_same), known.end());
+  }
+  if (known.size() != opened_.messages || (changes.complete && upto_.value != 0)) {
+    return fail(Errc::Unavailable, "Mailbox has changed too much; select it again");
+  }
+  messages_ = std::move(known);
+  marks_.resize(messages_.size());
+  is_loaded_ = true;
+  for (const auto& info : changes.messages) {
+    if (const auto position = find(info.uid)) mark_changed(*position);
+  }
+  return {};
 }
 
 void Selected::set(std::size_t position, bool Marks::*mark, bool value) {
@@ -37,8 +70,9 @@ std::optional<std::size_t> Selected::find(store::Uid uid) const {
   return static_cast<std::size_t>(at - messages_.begin());
 }
 
-Result<std::vector<std::size_t>> Selected::resolve(const SequenceSet& set, bool by_uid) const {
+Result<std::vector<std::size_t>> Selected::resolve(const SequenceSet& set, bool by_uid) {
   std::vector<std::size_t> positions;
+  TRY(load());
   if (!by_uid && set.exceeds(count())) {
     return fail(Errc::Syntax, "Invalid message sequence number");
   }
@@ -147,8 +181,15 @@ Result<void> Selected::refresh() {
       log::warning(changes.error().log_text);
       return {};
     }
+    if (!is_loaded_) messages_.resize(opened_.messages);
+    is_loaded_ = true;
+    marks_.resize(messages_.size());
     for (std::size_t i = 0; i < marks_.size(); ++i) set(i, &Marks::gone, true);  // it was removed
     return {};
+  }
+  if (!is_loaded_) {
+    if (!changes->complete && changes->upto == upto_) return {};
+    TRY(load());
   }
   const std::size_t first_new = messages_.size();
   upto_ = changes->upto;
@@ -182,25 +223,20 @@ void Selected::put_flag_lists(std::string& out) {
   keywords_changed_ = false;
 }
 
-Result<void> Selected::introduce(std::string& out) {
-  const auto status = TRY(mailbox_->status());
+void Selected::introduce(std::string& out) {
   put_flag_lists(out);
   told_exists_ = count();
   told_recent_ = count_recent();
   out += "* " + std::to_string(told_exists_) + " EXISTS\r\n* " + std::to_string(told_recent_) +
          " RECENT\r\n";
-  const auto unseen = std::find_if(messages_.begin(), messages_.end(),
-                                   [](const auto& m) { return !m.flags.has(store::Flag::Seen); });
-  if (unseen != messages_.end()) {
-    out += "* OK [UNSEEN " + std::to_string(unseen - messages_.begin() + 1) + "] First unseen\r\n";
+  if (opened_.first_unseen) {
+    out += "* OK [UNSEEN " + std::to_string(*opened_.first_unseen + 1) + "] First unseen\r\n";
   }
-  const std::uint32_t after_last = messages_.empty() ? 1 : messages_.back().uid.value + 1;
-  out += "* OK [UIDVALIDITY " + std::to_string(status.uid_validity.value) + "] UIDs valid\r\n";
-  out += "* OK [UIDNEXT " + std::to_string(std::max(status.uid_next.value, after_last)) +
+  out += "* OK [UIDVALIDITY " + std::to_string(opened_.uid_validity.value) + "] UIDs valid\r\n";
+  out += "* OK [UIDNEXT " + std::to_string(std::max(opened_.uid_next.value, 1U)) +
          "] Predicted next UID\r\n";
   out += "* OK [HIGHESTMODSEQ " + std::to_string(std::max<std::uint64_t>(1, upto_.value)) +
          "] Highest\r\n";
-  return {};
 }
 
 void Selected::tell(std::string& out, const Telling& telling) {

@@ -22,15 +22,19 @@ struct Marks {
   bool changed = false;  // flags differ from what was told
 };
 
+// Many sessions do no more than wait: the messages are listed when a command needs them, load().
 class Selected {
  public:
-  // Opens and reads the mailbox; takes \Recent of its messages unless `read_only`.
+  // Opens the mailbox; takes \Recent of its messages unless `read_only`.
   static Result<std::unique_ptr<Selected>> open(store::MailStore& store, std::string_view name,
                                                 bool read_only);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_read_only() const { return read_only_; }
   [[nodiscard]] store::Mailbox& mailbox() { return *mailbox_; }
+  // Lists the messages that the client knows of; before anything that needs positions. Unavailable:
+  // too much has changed since to tell which those were.
+  Result<void> load();
   [[nodiscard]] const std::vector<store::MessageInfo>& messages() const { return messages_; }
   [[nodiscard]] const store::MessageInfo& message(std::size_t position) const {
     return messages_.at(position);
@@ -40,12 +44,14 @@ class Selected {
   void mark_changed(std::size_t position, bool changed = true) {
     set(position, &Marks::changed, changed);
   }
-  [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(messages_.size()); }
+  [[nodiscard]] std::uint32_t count() const {
+    return static_cast<std::uint32_t>(is_loaded_ ? messages_.size() : opened_.messages);
+  }
   [[nodiscard]] std::uint32_t count_recent() const { return marked_.recent; }
 
   // Positions in messages(), ascending. Syntax for a sequence number the client was never given;
-  // unknown UIDs are left out silently (RFC 3501 section 6.4.8).
-  Result<std::vector<std::size_t>> resolve(const SequenceSet& set, bool by_uid) const;
+  // unknown UIDs are left out silently (RFC 3501 section 6.4.8). Loads.
+  Result<std::vector<std::size_t>> resolve(const SequenceSet& set, bool by_uid);
   // Position of a uid, or nothing.
   std::optional<std::size_t> find(store::Uid uid) const;
 
@@ -62,7 +68,7 @@ class Selected {
   // Untagged EXPUNGE, EXISTS, RECENT, FLAGS and FETCH for what the client does not know.
   void tell(std::string& out, const Telling& telling);
   // The untagged responses of SELECT and EXAMINE (RFC 3501 section 6.3.1).
-  Result<void> introduce(std::string& out);
+  void introduce(std::string& out);
   [[nodiscard]] store::ModSeq highest_modseq() const { return upto_; }
 
  private:
@@ -78,6 +84,8 @@ class Selected {
   std::string name_;
   std::unique_ptr<store::Mailbox> mailbox_;
   bool read_only_;
+  store::MailboxStatus opened_;               // as the client was told at first
+  bool is_loaded_ = false;                    // messages_ and marks_ are
   std::vector<store::MessageInfo> messages_;  // ascending uid
   std::vector<Marks> marks_;                  // of each
   struct {                                    // how many have which

@@ -31,7 +31,7 @@ Session::Reply Session::on(const Select& select) {
   leave_mailbox();
   if (select.condstore) enable_condstore();
   auto selected = TRY(Selected::open(store_, select.mailbox, select.read_only));
-  TRY(selected->introduce(out_));
+  selected->introduce(out_);
   selected_ = std::move(selected);
   return std::string(select.read_only ? "OK [READ-ONLY] Examine completed"
                                       : "OK [READ-WRITE] Select completed");
@@ -163,32 +163,25 @@ Result<void> Session::put_status(const std::string& mailbox,
                                  const std::vector<std::string>& items) {
   auto opened = TRY(store_.open(mailbox));
   const auto status = TRY(opened->status());
-  store::Changes content;
-  const bool needs_messages = std::any_of(items.begin(), items.end(), [](const auto& item) {
-    return item == "MESSAGES" || item == "RECENT" || item == "UNSEEN" || item == "SIZE";
-  });
-  if (needs_messages) content = TRY(opened->since(store::ModSeq{}));
-  const bool needs_size = std::find(items.begin(), items.end(), "SIZE") != items.end();
-  std::uint64_t recent = 0;
-  std::uint64_t unseen = 0;
-  std::uint64_t size = 0;
-  for (const auto& info : content.messages) {
-    if (!info.old) ++recent;
-    if (!info.flags.has(store::Flag::Seen)) ++unseen;
-    const auto measure = needs_size ? opened->measure(info.uid) : store::Measure{};
-    if (measure) size += measure->size;
-    if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
+  std::uint64_t size = status.octets.value_or(0);
+  if (!status.octets && std::find(items.begin(), items.end(), "SIZE") != items.end()) {
+    const auto content = TRY(opened->since(store::ModSeq{}));
+    for (const auto& info : content.messages) {
+      const auto measure = opened->measure(info.uid);
+      if (measure) size += measure->size;
+      if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
+    }
+    static_cast<void>(opened->since(content.upto));  // remembers them
   }
-  if (needs_size) static_cast<void>(opened->since(content.upto));  // remembers them
   std::string line = "* STATUS ";
   put_mailbox(line, mailbox);
   line += " (";
   for (const auto& item : items) {
     if (line.back() != '(') line += ' ';
     line += item + ' ';
-    if (item == "MESSAGES") line += std::to_string(content.messages.size());
-    if (item == "RECENT") line += std::to_string(recent);
-    if (item == "UNSEEN") line += std::to_string(unseen);
+    if (item == "MESSAGES") line += std::to_string(status.messages);
+    if (item == "RECENT") line += std::to_string(status.recent);
+    if (item == "UNSEEN") line += std::to_string(status.unseen);
     if (item == "SIZE") line += std::to_string(size);
     if (item == "UIDNEXT") line += std::to_string(std::max(status.uid_next.value, 1U));
     if (item == "UIDVALIDITY") line += std::to_string(status.uid_validity.value);

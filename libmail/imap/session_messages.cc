@@ -40,6 +40,7 @@ Session::Reply Session::on(const Check&) {
 
 Result<void> Session::expunge(const std::optional<SequenceSet>& uids) {
   std::vector<SequenceSet::Range> wanted;
+  TRY(selected_->load());
   if (uids && selected_->count() > 0) {
     wanted = uids->resolve(selected_->messages().back().uid.value);
   }

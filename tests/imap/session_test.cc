@@ -53,6 +53,36 @@ TEST_F(TwoSessions, ExpungeWaitsForACommandThatAllowsIt) {
   EXPECT_EQ(say(two_, "g FETCH 2 UID"), "* 2 FETCH (UID 3)\r\ng OK Fetch completed\r\n");
 }
 
+// A session that has asked for nothing yet has not listed the messages either.
+TEST_F(TwoSessions, WhatChangesBeforeTheFirstCommandIsToldInItsOrder) {
+  say(one_, "a SELECT INBOX");
+  say(one_, "b STORE 1,2 +FLAGS (\\Seen)");
+  const std::string selected = say(two_, "a SELECT INBOX");
+  EXPECT_NE(selected.find("* 3 EXISTS\r\n* 0 RECENT\r\n"), std::string::npos) << selected;
+  EXPECT_NE(selected.find("[UNSEEN 3]"), std::string::npos) << selected;
+  say(one_, "c STORE 2 +FLAGS (\\Deleted)");
+  say(one_, "d EXPUNGE");
+  say(one_, "e STORE 2 +FLAGS (\\Flagged)");
+  add("Subject: new\r\n\r\n");
+  say(one_, "f NOOP");  // takes \Recent
+  // Those that it was told of, under their numbers, and the new one not before EXISTS.
+  EXPECT_EQ(say(two_, "b FETCH 1:* UID"),
+            "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3 FLAGS (\\Flagged))\r\n"
+            "* 4 EXISTS\r\n* 0 RECENT\r\nb OK Fetch completed\r\n");
+  EXPECT_EQ(say(two_, "c NOOP"), "* 2 EXPUNGE\r\nc OK Noop completed\r\n");
+  EXPECT_EQ(say(two_, "d FETCH 1:* UID"),
+            "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 4)\r\n"
+            "d OK Fetch completed\r\n");
+}
+
+TEST_F(TwoSessions, AllThatIsExpungedBeforeTheFirstCommandIsTold) {
+  say(one_, "a SELECT INBOX");
+  say(two_, "a SELECT INBOX");
+  say(one_, "b STORE 1:3 +FLAGS.SILENT (\\Deleted)");
+  say(one_, "c EXPUNGE");
+  EXPECT_EQ(say(two_, "b IDLE"), "+ idling\r\n* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n* 1 EXPUNGE\r\n");
+}
+
 TEST_F(TwoSessions, FlagsAndArrivalsAreHeard) {
   say(one_, "a SELECT INBOX");
   say(two_, "a SELECT INBOX");
