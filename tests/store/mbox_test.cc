@@ -160,6 +160,15 @@ TEST_F(Mbox, HealsTheEndBeforeItAppends) {
   }
 }
 
+// NUL before the last empty line is not always an append that was broken off.
+TEST_F(Mbox, OneThatEndsInNulGetsItsUid) {
+  put(std::string(kFrom) + "A: 1\n\none\n");
+  const auto box = open();
+  const std::string octets("B: 2\n\ntwo\0\n", 11);
+  EXPECT_EQ(add(*box, octets), Uid{2});
+  EXPECT_EQ(body(*box, Uid{2}), octets);
+}
+
 TEST_F(Mbox, FoldsStatusAndNothingElse) {  // S76: exactly 10 and 11 octets
   const std::string from(kFrom);
   put(from + "A: 1\n\none\n\n" + from + "B: 2\n\ntwo\n\n");

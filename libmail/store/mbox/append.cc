@@ -106,9 +106,10 @@ void MboxMailbox::close_intent(Ops& ops, const Intent& intent) const {
   ops.done(intent.id, {static_cast<std::uint64_t>(seconds), intent.may_be_retried});
 }
 
-// The log forgets the intent when the cut cannot be undone any more: power lost again would leave
-// what nothing tells of.
+// The log has the intent for as long as the cut may be undone: power lost meanwhile would leave
+// what nothing tells of, or NUL in its place.
 Result<void> MboxMailbox::cut_back(const Intent& intent) {
+  TRY(log_.sync());
   TRY(sys::truncate(fd_, intent.at));
   TRY(sys::fdatasync(fd_, path_));
   Ops ops;
@@ -168,6 +169,8 @@ Result<MboxMailbox::Outcome> MboxMailbox::resolve(const Intent& intent, Record* 
     return Outcome::Stored;
   }
   if (intent.may_be_retried && mine == nullptr) return Outcome::Left;
+  // Or cut back just now by one that was killed.
+  if (same_file && size <= intent.at) TRY(sys::fdatasync(fd_, path_));
   ops.abandon(intent.id);
   TRY(log_.write(ops, false));
   return Outcome::Fresh;
@@ -286,15 +289,13 @@ Result<Intent> MboxMailbox::begin(const Record& record, std::string id, bool may
   return intent;
 }
 
-Result<void> MboxMailbox::put_and_close(Record& record, const Intent& intent, bool is_fresh) {
-  TRY(put(record, intent, is_fresh));
+// Stored is stored: an error here leaves an intent that the next opener finds whole.
+void MboxMailbox::close_stored(const Intent& intent) {
   Ops ops;
   close_intent(ops, intent);
-  // Stored is stored: an error here leaves an intent that the next opener finds whole.
   if (auto closed = log_.write(ops, false); !closed) {
     log::warning("mailbox " + log::escape(path_) + ": " + closed.error().log_text);
   }
-  return {};
 }
 
 Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions& options) {
@@ -340,7 +341,8 @@ Result<Appended> MboxMailbox::append(MessageSource& message, const AppendOptions
   }
   const bool is_fresh = outcome != Outcome::Again;
   if (is_fresh) intent = TRY(begin(record, intent.id, options.may_be_retried));
-  TRY(put_and_close(record, intent, is_fresh));
+  TRY(put(record, intent, is_fresh));
+  close_stored(intent);
   if (!wants_uid) return Appended{{}, false};
   const auto uids = uids_of(record, intent, std::array{options.flags});
   if (uids) return Appended{uids->front(), false, state().uid_validity};
@@ -379,14 +381,19 @@ Result<std::vector<Uid>> MboxMailbox::append_own(std::vector<Record::Part> parts
   TRY(record.measure());
   const Intent intent = TRY(begin(record, own_id(record.hash(), now()), false));
   const std::time_t before = look_.mtime;
-  TRY(put_and_close(record, intent, true));
+  TRY(put(record, intent, true));
   show_change(before);
+  left_.insert(intent.id);  // open until its UIDs are noted: not to be settled by look()
   auto uids = uids_of(record, intent, flags);
-  if (uids) return uids;
+  left_.erase(intent.id);
+  if (uids) {
+    close_stored(intent);
+    return uids;
+  }
   // Nobody has seen them yet, and without their flags they would be other messages.
   forget_look();
-  auto cut = sys::truncate(fd_, intent.at);
-  if (cut) return uids;
+  auto cut = cut_back(intent);
+  if (cut || TRY(size_now()) == intent.at) return uids;
   log::warning("mailbox " + log::escape(path_) + ": " + uids.error().log_text + "; " +
                cut.error().log_text);
   return std::vector<Uid>{};

@@ -122,7 +122,8 @@ Result<std::vector<Range>> MboxMailbox::find_holes(std::uint64_t size) {
     const std::uint64_t end = intent.at + intent.length;
     if (end > size || intent.length < 3) continue;
     const std::string last = TRY(sys::pread_all(fd_, end - 3, 3));
-    if (last == std::string("\0\n\n", 3)) holes.push_back({intent.at, end});
+    if (last != std::string("\0\n\n", 3) || TRY(is_whole(intent, size))) continue;
+    holes.push_back({intent.at, end});
   }
   std::sort(holes.begin(), holes.end(),
             [](const Range& a, const Range& b) { return a.begin < b.begin; });

@@ -129,7 +129,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<bool> look_at_own(const Record& record, const Intent& intent,
                            std::span<const Flags> flags);
   Result<Intent> begin(const Record& record, std::string id, bool may_be_retried);
-  Result<void> put_and_close(Record& record, const Intent& intent, bool is_fresh);
+  void close_stored(const Intent& intent);
   // `flags`: of each message of the record.
   Result<std::vector<Uid>> uids_of(const Record& record, const Intent& intent,
                                    std::span<const Flags> flags);
