@@ -5,9 +5,9 @@
 
 #include <random>
 
-#include "libmail/base/faults.h"
 #include "libmail/base/log.h"
 #include "tests/store/disk_fixture.h"
+#include "tests/store/spoilt_call.h"
 
 namespace mail::store {
 namespace {
@@ -267,14 +267,7 @@ TEST_P(IndexOf, StatusIsRightWithoutTheMessages) {
 
 // Neither the messages nor what the index says of them.
 TEST_P(IndexOf, StatusOfAKnownMailboxReadsLittle) {
-  const auto reads = [&] {
-    faults::arm("never:1:EIO");
-    const auto box = open();
-    expect_ok(box->status());
-    const auto count = faults::calls_seen("read");
-    faults::arm("");
-    return count;
-  };
+  const auto reads = [&] { return calls("read", [&] { expect_ok(open()->status()); }); };
   fill(0, 50);
   const auto few = reads();
   fill(50, 10 * kMessages);
@@ -348,13 +341,6 @@ class IndexOfLargeMbox : public testing::Test {
     }));
     expect_ok(box->fold());
   }
-  static std::size_t preads(const std::function<void()>& work) {
-    faults::arm("never:1:EIO");
-    work();
-    const auto count = faults::calls_seen("read");
-    faults::arm("");
-    return count;
-  }
   void expect_flag(Mailbox& box, std::uint32_t uid, bool on) {
     const auto now = all(box);
     ASSERT_GE(now.size(), kMany);
@@ -375,11 +361,11 @@ TEST_F(IndexOfLargeMbox, StaysWhereFlagsAreWrittenInPlace) {
   const auto session = open();
   expect_flag(*session, 3, true);
   for (const bool on : {false, true, false}) {
-    EXPECT_LT(preads([&] { flag({3}, on); }), kFew);
+    EXPECT_LT(calls("read", [&] { flag({3}, on); }), kFew);
     EXPECT_EQ(slurp(index_path()), index_);
     EXPECT_EQ(slurp(fixture_.inbox()).find("X-Status: F") != std::string::npos, on);
-    EXPECT_LT(preads([&] { expect_flag(*open(), 3, on); }), kFew);
-    EXPECT_LT(preads([&] { expect_flag(*session, 3, on); }), kFew);  // has the same index
+    EXPECT_LT(calls("read", [&] { expect_flag(*open(), 3, on); }), kFew);
+    EXPECT_LT(calls("read", [&] { expect_flag(*session, 3, on); }), kFew);  // has the same index
   }
 }
 
@@ -390,7 +376,7 @@ TEST_F(IndexOfLargeMbox, AYoungFileIsLookedAtOnceMore) {
   const std::string log = index_path().substr(0, index_path().rfind('.'));
   const auto octets_told = [&] {
     const auto before = std::filesystem::file_size(log);
-    EXPECT_LT(preads([&] { expect_ok(open()->status()); }), kFew);
+    EXPECT_LT(calls("read", [&] { expect_ok(open()->status()); }), kFew);
     return std::filesystem::file_size(log) - before;
   };
   EXPECT_GT(octets_told(), 0U);

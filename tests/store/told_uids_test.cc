@@ -1,7 +1,7 @@
 // UIDs, UIDVALIDITY and keywords in an mbox that a Dovecot uses too.
-#include "libmail/base/faults.h"
 #include "libmail/message/from_line.h"
 #include "tests/store/disk_fixture.h"
+#include "tests/store/spoilt_call.h"
 
 namespace mail::store {
 namespace {
@@ -78,13 +78,7 @@ TEST_F(ToldUids, ADovecotIsLookedForOnce) {
   for (int i = 0; i < 100; ++i) {
     std::filesystem::create_directories(fixture_.home() + "/mail/.imap/" + std::to_string(i));
   }
-  const auto listings = [](const std::function<void()>& work) {
-    faults::arm("never:1:EIO");
-    work();
-    const auto count = faults::calls_seen("opendir");
-    faults::arm("");
-    return count;
-  };
+  const auto listings = [](const std::function<void()>& work) { return calls("opendir", work); };
   const auto box = open();
   AppendOptions delivery;
   EXPECT_EQ(listings([&] {
