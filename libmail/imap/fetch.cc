@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "libmail/base/log.h"
 #include "libmail/imap/body_structure.h"
 #include "libmail/imap/response.h"
 
@@ -80,7 +82,10 @@ Result<bool> FetchJob::fill(std::string& out) {
       TRY(put_stream(out));
       continue;
     }
-    if (at_ == positions_.size()) return true;
+    if (at_ == positions_.size()) {
+      unmark();
+      return true;
+    }
     const std::size_t before = out.size();
     const bool is_fresh = !in_message_;
     if (is_fresh) TRY(mark_seen());
@@ -100,9 +105,11 @@ Result<bool> FetchJob::fill(std::string& out) {
   return false;
 }
 
-// In batches, so that a run of FETCH BODY[] costs one durable write for many messages.
+// In batches, so that a run of FETCH BODY[] costs one durable write for many messages. They are
+// marked before, as the flags stand in the same response (RFC 3501 section 6.4.5).
 Result<void> FetchJob::mark_seen() {
   if (!sets_seen_ || at_ < seen_upto_) return {};
+  unmark();
   seen_upto_ = std::min(positions_.size(), at_ + kSeenBatch);
   std::vector<store::Uid> unseen;
   for (std::size_t i = at_; i < seen_upto_; ++i) {
@@ -126,8 +133,39 @@ Result<void> FetchJob::mark_seen() {
     }
     return wishes;
   }));
+  marked_ = changes.messages;
   selected_.apply(changes, true);
   return {};
+}
+
+// Those that could not be read, or that nobody waits for any more; not what another has changed
+// since.
+void FetchJob::unmark() {
+  if (marked_.empty()) return;
+  hold_.reset();
+  const auto left = std::exchange(marked_, {});
+  const auto changes = selected_.mailbox().change([&](const store::Snapshot& snapshot) {
+    std::vector<store::Change> wishes;
+    for (const store::MessageInfo& marked : left) {
+      if (snapshot.find(marked.uid) != marked) continue;
+      store::Change wish;
+      wish.uid = marked.uid;
+      wish.flags = marked.flags;
+      wish.flags->set(store::Flag::Seen, false);
+      wishes.push_back(wish);
+    }
+    return wishes;
+  });
+  if (!changes) {
+    log::warning(changes.error().log_text);
+    return;
+  }
+  selected_.apply(*changes, true);
+}
+
+void FetchJob::stop() {
+  stream_left_ = 0;
+  unmark();
 }
 
 Result<void> FetchJob::begin_message(std::string& out) {
@@ -175,6 +213,7 @@ void FetchJob::end_message(std::string& out) {
     selected_.mark_changed(positions_[at_], false);
   }
   out += ")\r\n";
+  std::erase_if(marked_, [&](const auto& marked) { return marked.uid == message().uid; });
   in_message_ = false;
   data_.reset();
   ++at_;

@@ -22,6 +22,8 @@ class FetchJob {
   // Appends output up to kEnough and a piece; true when all is said. After an error in the middle
   // of a literal (is_broken()) the connection cannot go on.
   Result<bool> step(std::string& out);
+  // No step any more: what was marked \Seen and has not been given is unseen again.
+  void stop();
   [[nodiscard]] bool is_broken() const { return broken_; }
   // Why some message was left out: NotFound, expunged by another meanwhile (RFC 2180 section
   // 4.1.3), or it cannot be read.
@@ -30,6 +32,7 @@ class FetchJob {
  private:
   Result<bool> fill(std::string& out);
   Result<void> mark_seen();
+  void unmark();
   Result<void> begin_message(std::string& out);
   Result<void> put_items(std::string& out);
   Result<void> put_item(std::string& out, const FetchItem& item);
@@ -51,8 +54,9 @@ class FetchJob {
   bool needs_measure_ = false;
   bool wants_flags_ = false;
 
-  std::size_t at_ = 0;         // in positions_
-  std::size_t seen_upto_ = 0;  // positions before it are marked
+  std::size_t at_ = 0;                      // in positions_
+  std::size_t seen_upto_ = 0;               // positions before it are marked
+  std::vector<store::MessageInfo> marked_;  // by us, not given yet
   bool in_message_ = false;
   std::size_t next_item_ = 0;
   std::shared_ptr<void> hold_;  // of the mailbox, during a step

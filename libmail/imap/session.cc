@@ -83,6 +83,7 @@ std::string Session::take_output() {
     if (done && !*done) continue;
     const bool broken = job_->is_broken();
     const auto job = std::move(job_);
+    if (!done) job->stop();
     if (broken) {
       log::error(done.error().log_text);
       closing_ = true;  // in the middle of a literal nothing can be said
@@ -126,6 +127,7 @@ void Session::say_bye(std::string_view text) {
 }
 
 void Session::finish() {
+  if (job_) job_->stop();
   job_.reset();
   leave_mailbox();
 }

@@ -127,6 +127,34 @@ TEST_F(TwoSessions, BodiesFlowInBoundedPieces) {
                           ")\r\nb OK Fetch completed\r\n");
 }
 
+// \Seen is set for many at once, before they are read.
+TEST_F(TwoSessions, WhatCannotBeReadStaysUnseen) {
+  for (int i = 0; i < 67; ++i) add("Subject: more\r\n\r\nbody\r\n");
+  world_->unreadable = {{2}, {66}, {70}};
+  say(one_, "a SELECT INBOX");
+  const auto said = say(one_, "b FETCH 1:* BODY[TEXT]");
+  EXPECT_NE(said.find("* 1 FETCH (BODY[TEXT] {6}\r\nbody\r\n FLAGS (\\Seen \\Recent))\r\n"),
+            said.npos);
+  EXPECT_EQ(said.find("* 2 FETCH (BODY"), said.npos);
+  EXPECT_NE(said.find("\r\nb NO "), said.npos) << said.substr(said.size() - 100);
+  EXPECT_EQ(say(one_, "c SEARCH UNSEEN"), "* SEARCH 2 66 70\r\nc OK Search completed\r\n");
+  EXPECT_EQ(say(two_, "a STATUS INBOX (UNSEEN)"),
+            "* STATUS INBOX (UNSEEN 3)\r\na OK Status completed\r\n");
+}
+
+TEST_F(TwoSessions, WhatNobodyWaitsForStaysUnseen) {
+  const std::string big = "Subject: big\r\n\r\n" + std::string(20'000, 'x') + "\r\n";
+  for (int i = 0; i < 5; ++i) add(big);
+  say(one_, "a SELECT INBOX");
+  say(two_, "a SELECT INBOX");
+  one_.receive("b FETCH 4:* (BODY[])\r\n");
+  EXPECT_NE(one_.take_output().find("* 5 FETCH"), std::string::npos);  // not to its end
+  say(two_, "b STORE 8 +FLAGS.SILENT (\\Flagged)");
+  one_.receive("");
+  say(two_, "c NOOP");
+  EXPECT_EQ(say(two_, "d SEARCH SEEN"), "* SEARCH 4 8\r\nd OK Search completed\r\n");
+}
+
 TEST_F(TwoSessions, AFailedCopyLeavesNothing) {
   say(one_, "a SELECT INBOX");
   say(one_, "b CREATE there");

@@ -37,6 +37,7 @@ struct World {
   std::set<std::string> subscriptions;
   std::uint32_t boxes_made = 0;
   std::optional<Error> next_failure;
+  std::set<Uid> unreadable;  // Denied when opened
 
   void fail_next(Errc code) { next_failure = make_error(code, "as the test wished"); }
   Result<void> call();  // at the beginning of each operation

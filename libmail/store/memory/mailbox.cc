@@ -164,6 +164,7 @@ Result<std::vector<Uid>> MemoryMailbox::append_all(std::span<const NewMessage> m
 Result<std::unique_ptr<MessageReader>> MemoryMailbox::open(Uid uid, View view) {
   TRY(world_->call());
   const StoredMessage* message = TRY(find(uid));
+  if (world_->unreadable.contains(uid)) return fail(Errc::Denied, "Message cannot be read");
   return std::make_unique<StringReader>(view == View::Wire ? message::to_crlf(message->octets)
                                                            : message->octets);
 }
