@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <random>
 #include <vector>
 
 #include "libmail/base/faults.h"
@@ -154,6 +156,23 @@ TEST_F(ReadAhead, AnotherProgramAltersWhatWasRead) {
   EXPECT_EQ(body(*box_, now.back().uid), messages_[4].stored);
 }
 
+TEST_F(ReadAhead, WhatWasReadAheadIsNotWhatIsLookedAtAnew) {
+  put(std::vector<std::size_t>(6, 500));
+  settle();
+  open();
+  {
+    const auto hold = box_->hold_for_reading();
+    for (const std::size_t i : {0U, 1U}) EXPECT_EQ(read(i, View::Stored, 700), messages_[i].stored);
+  }
+  std::string file = slurp(fixture_.inbox());
+  file.replace(file.find("line 4"), 6, "LINE 4");
+  spill(fixture_.inbox(), file);
+  messages_[4].stored.replace(messages_[4].stored.find("line 4"), 6, "LINE 4");
+  const auto now = all(*box_);
+  const auto hold = box_->hold_for_reading();
+  EXPECT_EQ(body(*box_, now.back().uid), messages_[4].stored);
+}
+
 // A reader of before the change goes on with the octets of its message, or none.
 TEST_F(ReadAhead, AnotherProgramMovesWhatIsBeingRead) {
   put({3000, 3000, 3000});
@@ -198,6 +217,81 @@ TEST_F(ReadAhead, OwnFoldMovesWhatWasRead) {
     hold = box_->hold_for_reading();
     for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(read(i, View::Wire, 700), messages_[i].wire) << i;
     hold.reset();
+    box_.reset();
+    store_.reset();
+    std::filesystem::remove_all(fixture_.home() + "/mail");
+    std::filesystem::remove(fixture_.inbox());
+  }
+}
+
+// Changes of our own, of another session, and of a program between reads: what was read ahead
+// before any of them is not given for what stands there now.
+TEST_F(ReadAhead, ChangesOfAllKindsBetweenReads) {
+  for (const bool is_locked : {false, true}) {
+    SCOPED_TRACE(is_locked);
+    messages_.clear();
+    put(std::vector<std::size_t>(20, 300));
+    settle();
+    open();
+    if (is_locked) expect_ok(box_->lock_exclusively());
+    std::mt19937 random{5};
+    std::map<Uid, std::string> wires;
+    for (std::size_t i = 0; i < uids_.size(); ++i) wires[uids_[i]] = messages_[i].wire;
+    const auto other_store = fixture_.open();
+    const auto other = expect_ok(other_store->open("INBOX"));
+    for (std::size_t step = 0; step < 100; ++step) {
+      const std::string octets = make(1 + step % 2, 40 + random() % 400).stored;
+      Mailbox& who = !is_locked && random() % 3 == 0 ? *other : *box_;
+      const auto what = random() % 8;
+      const auto now = all(who);
+      const Uid any = now.at(random() % now.size()).uid;
+      if (what == 0) {
+        Flags flags;
+        flags.set(Flag::Flagged, random() % 2 == 0);
+        flags.set_keyword("k" + std::to_string(random() % 5));
+        expect_ok(who.change(set_flags(any, flags)));
+      }
+      if (what == 1) expect_ok(who.fold());
+      if (what == 2 && now.size() > 10) expect_ok(who.change(expunge({any}))), wires.erase(any);
+      if (what == 3) wires[add(who, octets)] = message::to_crlf(octets);
+      if (what == 4) {
+        const std::vector<NewMessage> two{new_message(octets), new_message(octets)};
+        for (const Uid uid : expect_ok(who.append_all(two))) wires[uid] = message::to_crlf(octets);
+      }
+      if (what == 5) {
+        AppendOptions delivery;
+        delivery.delivery_id = "Q" + std::to_string(step) + "/0";
+        add(who, octets, delivery);
+        for (const auto& info : all(who)) wires.emplace(info.uid, message::to_crlf(octets));
+      }
+      if (what == 6 && !is_locked) {
+        spill_behind(fixture_.inbox(), std::string(kFrom) + octets + "\n");
+        for (const auto& info : all(who)) wires.emplace(info.uid, message::to_crlf(octets));
+      }
+      if (what == 7 && !is_locked) {  // to the octet as long as before: another message
+        std::string file = slurp(fixture_.inbox());
+        const auto line = file.find(".line", random() % file.size());
+        if (line != file.npos) file.replace(line, 5, ".LINE");
+        spill(fixture_.inbox(), file);
+        std::map<Uid, std::string> read_singly;
+        for (const auto& info : all(who)) {
+          read_singly[info.uid] = body(*other, info.uid, View::Wire);
+        }
+        wires = std::move(read_singly);
+      }
+      const bool is_looked_at = random() % 2 == 0;
+      if (is_looked_at) all(*box_);
+      const auto hold = box_->hold_for_reading();
+      // Some from anywhere on: others of what was read ahead for them are read in the next step.
+      auto at = wires.begin();
+      std::advance(at, static_cast<std::ptrdiff_t>(random() % wires.size()));
+      for (auto count = random() % wires.size(); at != wires.end() && count > 0; ++at, --count) {
+        const auto reader = box_->open(at->first, View::Wire);
+        const auto read = reader ? read_all(**reader) : fail(reader.error());
+        ASSERT_TRUE(read ? *read == at->second : !is_looked_at)
+            << "step " << step << ", UID " << at->first.value;
+      }
+    }
     box_.reset();
     store_.reset();
     std::filesystem::remove_all(fixture_.home() + "/mail");

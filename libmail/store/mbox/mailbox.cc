@@ -69,7 +69,6 @@ Result<void> MboxMailbox::open_file(sys::Lock kind, Missing missing) {
 }
 
 Result<MboxMailbox::Lock> MboxMailbox::lock(sys::Lock kind, Missing missing) {
-  if (kind == sys::Lock::Exclusive) forget_ahead();
   if (depth_ > 0) {
     if (kind == sys::Lock::Exclusive && !is_exclusive_) {
       return fail(Errc::Internal, "Mailbox is in use", "a shared lock cannot be raised");
