@@ -177,6 +177,7 @@ Result<void> Selected::take_recent(std::size_t first_new) {
 Result<void> Selected::refresh() {
   auto changes = mailbox_->since(upto_);
   if (!changes) {
+    if (changes.error().code == Errc::Corrupt) return fail(std::move(changes).error());
     if (changes.error().code != Errc::NotFound) {
       log::warning(changes.error().log_text);
       return {};

@@ -55,7 +55,8 @@ class Selected {
   // Position of a uid, or nothing.
   std::optional<std::size_t> find(store::Uid uid) const;
 
-  // Learns what has changed. A lock that cannot be had is no error: next time then.
+  // Learns what has changed. A lock that cannot be had is no error: next time then. Corrupt: what
+  // the client knows of it does not hold any more.
   Result<void> refresh();
   // Takes over what change() returned; `tell`: altered flags are new to the client.
   void apply(store::Changes changes, bool tell);

@@ -344,6 +344,8 @@ void Session::tell_changes(bool may_expunge, bool with_uid) {
   if (!selected_) return;
   if (const auto refreshed = selected_->refresh(); !refreshed) {
     log::warning(refreshed.error().log_text);
+    say_bye("[UNAVAILABLE] Mailbox was replaced, select it anew");
+    return;
   }
   selected_->tell(out_, {may_expunge, with_uid, condstore_});
 }

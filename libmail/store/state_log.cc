@@ -118,6 +118,7 @@ Result<void> StateLog::open_and_lock(std::chrono::milliseconds limit) {
       forget();
       auto opened = sys::open(path_, O_RDWR | O_NOFOLLOW);
       if (!opened && opened.error().code == Errc::NotFound) {
+        if (!mailbox_id_.empty()) return fail(lost());
         TRY(make_private_directories(parent_directory(path_)));
         opened = sys::open(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
       }
@@ -138,6 +139,7 @@ Result<StateLog::Guard> StateLog::lock_within(std::chrono::milliseconds limit) {
   TRY(open_and_lock(limit));
   Guard guard{*this};
   TRY(replay());
+  TRY(check_identity());
   const auto status = TRY(sys::fstat(fd_));
   const auto size = static_cast<std::uint64_t>(status.st_size);
   // A half-written last line was never acknowledged. Nobody is writing it: we hold the lock.
@@ -153,7 +155,23 @@ Result<void> StateLog::begin_log() {
   ops.header();
   ops.mailbox_id(new_mailbox_id());
   ops.boot(boot_id());
-  return write(ops, false);
+  TRY(write(ops, false));
+  mailbox_id_ = state_.mailbox_id;
+  return {};
+}
+
+Error StateLog::lost() const {
+  return make_error(Errc::Corrupt, "Mailbox was replaced",
+                    "state log " + log::escape(path_) + " was removed or replaced under a session");
+}
+
+// With another log come other UIDs: who has been told those of the first must not name any message
+// by them. A compacted one is the same.
+Result<void> StateLog::check_identity() {
+  if (mailbox_id_.empty()) mailbox_id_ = state_.mailbox_id;
+  if (state_.mailbox_id == mailbox_id_ || state_.mailbox_id.empty()) return {};
+  forget();
+  return fail(lost());
 }
 
 void StateLog::release() {
@@ -170,7 +188,8 @@ Result<void> StateLog::catch_up() {
     if (!opened) return fail(opened.error());
     fd_ = std::move(*opened);
   }
-  return replay();
+  TRY(replay());
+  return check_identity();
 }
 
 // Who made an index had made the log durable up to there first. Another boot may have lost some of

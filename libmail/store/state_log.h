@@ -51,7 +51,8 @@ class StateLog {
     StateLog* log_;
   };
 
-  // Makes the file and its directory if they are missing, locks, and catches up.
+  // Makes the file and its directory if they are missing, locks, and catches up. Corrupt, and
+  // so catch_up(), where it is not the log any more that was read at first.
   Result<Guard> lock();
   // InUse, at once, where another has it.
   Result<Guard> try_lock();
@@ -101,6 +102,8 @@ class StateLog {
   Result<void> open_and_lock(std::chrono::milliseconds limit);
   Result<bool> is_current();  // whether the name still leads to our descriptor
   Result<void> begin_log();   // first lines of a new file
+  [[nodiscard]] Error lost() const;
+  Result<void> check_identity();
   Result<void> replay();
   void begin_with_index();
   Result<LogPosition> position() const;
@@ -115,6 +118,7 @@ class StateLog {
   StateLogOptions options_;
   FileDescriptor fd_;
   State state_;
+  std::string mailbox_id_;    // of the first state
   std::uint64_t offset_ = 0;  // replayed so far
   std::uint64_t generation_ = 0;
   std::uint64_t size_when_compacted_ = 0;

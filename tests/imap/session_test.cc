@@ -97,6 +97,20 @@ TEST_F(TwoSessions, FlagsAndArrivalsAreHeard) {
   EXPECT_EQ(say(one_, "e NOOP"), "* 4 EXISTS\r\n* 3 RECENT\r\ne OK Noop completed\r\n");
 }
 
+// As a store says it whose record of the UIDs is not the one any more that the session began with.
+TEST_F(TwoSessions, AMailboxThatWasReplacedEndsTheSession) {
+  say(one_, "a SELECT INBOX");
+  world_->fail_next(Errc::Corrupt);
+  EXPECT_EQ(say(one_, "b NOOP"),
+            "* BYE [UNAVAILABLE] Mailbox was replaced, select it anew\r\nb OK Noop completed\r\n");
+  EXPECT_EQ(one_.want(), Want::Close);
+  say(two_, "a SELECT INBOX");
+  say(two_, "b IDLE");
+  world_->fail_next(Errc::Corrupt);
+  two_.woken(Woken::Event);
+  EXPECT_EQ(take(two_), "* BYE [UNAVAILABLE] Mailbox was replaced, select it anew\r\n");
+}
+
 TEST_F(TwoSessions, IdleHears) {
   say(one_, "a SELECT INBOX");
   EXPECT_EQ(say(one_, "b IDLE"), "+ idling\r\n");

@@ -269,6 +269,7 @@ TEST_F(ReadAhead, ChangesOfAllKindsBetweenReads) {
         for (const auto& info : all(who)) wires.emplace(info.uid, message::to_crlf(octets));
       }
       if (what == 7 && !is_locked) {  // to the octet as long as before: another message
+        ::usleep(20'000);             // another time than that of the last change
         std::string file = slurp(fixture_.inbox());
         const auto line = file.find(".line", random() % file.size());
         if (line != file.npos) file.replace(line, 5, ".LINE");
