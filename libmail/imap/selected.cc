@@ -41,7 +41,7 @@ Result<void> Selected::load() {
     known.erase(std::unique(known.begin(), known.end(), is_same), known.end());
   }
   if (known.size() != opened_.messages || (changes.complete && upto_.value != 0)) {
-    return fail(Errc::Unavailable, "Mailbox has changed too much; select it again");
+    return fail(Errc::Corrupt, "Mailbox has changed too much; select it again");
   }
   messages_ = std::move(known);
   marks_.resize(messages_.size());
@@ -190,7 +190,11 @@ Result<void> Selected::refresh() {
   }
   if (!is_loaded_) {
     if (!changes->complete && changes->upto == upto_) return {};
-    TRY(load());
+    if (auto loaded = load(); !loaded) {
+      if (loaded.error().code == Errc::Corrupt) return loaded;
+      log::warning(loaded.error().log_text);
+      return {};
+    }
   }
   const std::size_t first_new = messages_.size();
   upto_ = changes->upto;

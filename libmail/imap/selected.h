@@ -32,7 +32,7 @@ class Selected {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_read_only() const { return read_only_; }
   [[nodiscard]] store::Mailbox& mailbox() { return *mailbox_; }
-  // Lists the messages that the client knows of; before anything that needs positions. Unavailable:
+  // Lists the messages that the client knows of; before anything that needs positions. Corrupt:
   // too much has changed since to tell which those were.
   Result<void> load();
   [[nodiscard]] const std::vector<store::MessageInfo>& messages() const { return messages_; }
