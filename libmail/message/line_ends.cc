@@ -7,17 +7,25 @@ namespace {
 constexpr std::string_view kFrom = "From ";
 }
 
-void ToCrlf::feed(std::string_view octets, std::string& out) {
-  if (octets.empty()) return;
-  std::size_t given = 0;
-  for (std::size_t at = octets.find('\n'); at != std::string_view::npos;
-       at = octets.find('\n', at + 1)) {
-    if (at == 0 ? last_was_cr_ : octets[at - 1] == '\r') continue;
-    out.append(octets.substr(given, at - given)).push_back('\r');
-    given = at;  // the line feed comes with the next line
+std::size_t ToCrlf::feed(std::string_view& octets, std::span<char> out) {
+  const std::size_t room = out.size();
+  char last = last_;
+  while (!octets.empty() && !out.empty()) {
+    if (last == '\n' && octets.front() == '.') has_met_dot_ = true;
+    const auto line = octets.substr(0, std::min(octets.find('\n'), out.size()));
+    if (!line.empty()) {
+      out = out.subspan(line.copy(out.data(), line.size()));
+      octets.remove_prefix(line.size());
+      last = line.back();
+    }
+    for (; octets.starts_with('\n') && !out.empty(); out = out.subspan(1)) {
+      if (last == '\r') octets.remove_prefix(1);
+      last = last == '\r' ? '\n' : '\r';
+      out.front() = last;
+    }
   }
-  out += octets.substr(given);
-  last_was_cr_ = octets.back() == '\r';
+  last_ = last;
+  return room - out.size();
 }
 
 void ToLf::feed(std::string_view octets, std::string& out) {
@@ -44,10 +52,9 @@ void ToLf::finish(std::string& out) {
 }
 
 std::string to_crlf(std::string_view octets) {
-  std::string out;
-  out.reserve(octets.size() + octets.size() / 16);
-  ToCrlf converter;
-  converter.feed(octets, out);
+  const auto line_feeds = std::count(octets.begin(), octets.end(), '\n');
+  std::string out(octets.size() + static_cast<std::size_t>(line_feeds), '\0');
+  out.resize(ToCrlf{}.feed(octets, out));
   return out;
 }
 

@@ -5,18 +5,25 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mail::message {
 
-// LF or CRLF in, CRLF out. Nothing is held back: a piece's octets come out with that piece.
+// LF or CRLF in, CRLF out, up to twice as much. Nothing is held back.
 class ToCrlf {
  public:
-  void feed(std::string_view octets, std::string& out);
+  // As far as `out` has room, which is filled if octets are left. Takes what it gave from `octets`;
+  // returns how many it gave.
+  std::size_t feed(std::string_view& octets, std::span<char> out);
+  // Whether a line that was begun since this was asked last begins with a dot.
+  bool has_met_dot() { return std::exchange(has_met_dot_, false); }
 
  private:
-  bool last_was_cr_ = false;
+  char last_ = '\n';  // given
+  bool has_met_dot_ = false;
 };
 
 // CRLF or LF in, LF out. A CR at the end of a piece is held until the next; finish() gives it out.

@@ -45,6 +45,14 @@ class MessageReader {
   [[nodiscard]] virtual std::uint64_t size() const = 0;
   // Up to into.size() octets from `offset`; 0 at the end.
   virtual Result<std::size_t> read(std::uint64_t offset, std::span<char> into) = 0;
+  // Up to `octets` from `offset` that are in memory anyway, until anything else is asked of the
+  // mailbox. Empty: none; read them.
+  virtual Result<std::string_view> peek(std::uint64_t /*offset*/, std::size_t /*octets*/) {
+    return std::string_view{};
+  }
+  // Whether a line in what was read last may begin with a dot: who has to double it need not look
+  // for one otherwise.
+  [[nodiscard]] virtual bool may_have_dots() const { return true; }
   // Lives as long as the reader; null: not in a file of its own.
   [[nodiscard]] virtual const MessageFile* file() const { return nullptr; }
 };

@@ -17,17 +17,26 @@ constexpr std::size_t kLeastChunk = 2UL * 1024;
 constexpr std::uint64_t kCheckpointEvery = 1ULL
                                            << 20U;  // stored octets between places to go back to
 
+// Some of the stored octets from `at` on; empty at the end. They live as long as what `stored` may
+// peek at, and `buffer`.
+Result<std::string_view> octets_at(MessageReader& stored, std::uint64_t at, std::size_t octets,
+                                   std::string& buffer) {
+  if (const auto there = TRY(stored.peek(at, octets)); !there.empty()) return there;
+  buffer.resize(octets);
+  const std::size_t got = TRY(stored.read(at, buffer));
+  return std::string_view{buffer}.substr(0, got);
+}
+
 class WireReader final : public MessageReader {
  public:
   WireReader(std::unique_ptr<MessageReader> stored, std::vector<Range> hidden, std::uint64_t size)
-      : stored_(std::move(stored)), hidden_(std::move(hidden)), size_(size) {
-    checkpoints_.push_back({});
-  }
+      : stored_(std::move(stored)), hidden_(std::move(hidden)), size_(size) {}
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override;
   [[nodiscard]] const MessageFile* file() const override {
     return hidden_.empty() ? stored_->file() : nullptr;
   }
+  [[nodiscard]] bool may_have_dots() const override { return has_dots_; }
 
  private:
   struct Place {
@@ -35,65 +44,103 @@ class WireReader final : public MessageReader {
     std::uint64_t stored = 0;
     message::ToCrlf to_crlf;
   };
-  // The next `octets` of what is stored into out_; false at the end.
-  Result<bool> produce(std::size_t octets);
+  Result<void> go_to(std::uint64_t offset);
+  Result<std::size_t> produce(std::span<char> into);
+  Result<std::string_view> next_stored(std::size_t octets);
+  std::size_t convert(std::string_view stored, std::span<char> into);
 
   std::unique_ptr<MessageReader> stored_;
   std::vector<Range> hidden_;
   std::uint64_t size_;
   std::vector<Place> checkpoints_;
-  Place next_;       // where the next chunk begins
-  std::string out_;  // wire octets [next_.wire - out_.size(), next_.wire)
-  std::string in_;
+  Place next_;  // behind what was read last
+  bool has_dots_ = false;
+  std::string buffer_;  // stored octets from buffer_at_ on, where there was nothing to peek at
+  std::uint64_t buffer_at_ = 0;
 };
 
-Result<bool> WireReader::produce(std::size_t octets) {
+// Some of what is stored behind what was read last; empty at the end.
+Result<std::string_view> WireReader::next_stored(std::size_t octets) {
+  const std::uint64_t at = next_.stored;
+  if (at >= buffer_at_ && at - buffer_at_ < buffer_.size()) {
+    return std::string_view{buffer_}.substr(static_cast<std::size_t>(at - buffer_at_));
+  }
   const std::uint64_t size = stored_->size();
-  const std::uint64_t left = size > next_.stored ? size - next_.stored : kLeastChunk;
-  in_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(octets, left)));
-  const std::size_t got = TRY(stored_->read(next_.stored, in_));
-  out_.clear();
-  if (got == 0) return false;
-  out_.reserve(got + got / 16);
-  const std::uint64_t end = next_.stored + got;
-  std::uint64_t at = next_.stored;
-  const auto feed_to = [&](std::uint64_t upto) {
-    if (upto <= at) return;
-    const auto piece = std::string_view{in_}.substr(static_cast<std::size_t>(at - next_.stored),
-                                                    static_cast<std::size_t>(upto - at));
-    next_.to_crlf.feed(piece, out_);
-    at = upto;
+  const std::uint64_t left = size > at ? size - at : kLeastChunk;
+  if (const auto there = TRY(stored_->peek(at, std::min<std::uint64_t>(octets, left)));
+      !there.empty()) {
+    return there;
+  }
+  // Who asks for little wants the header section, as a rule, of a message that may be long.
+  octets = std::clamp(octets, kLeastChunk, kChunk);
+  buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(octets, left)));
+  buffer_at_ = at;
+  const auto got = stored_->read(at, buffer_);
+  buffer_.resize(got.value_or(0));
+  if (!got) return fail(got.error());
+  return std::string_view{buffer_};
+}
+
+// As much of `stored`, which comes next, as there is room for.
+std::size_t WireReader::convert(std::string_view stored, std::span<char> into) {
+  const std::uint64_t begin = next_.stored;
+  const std::uint64_t end = begin + stored.size();
+  std::size_t given = 0;
+  const auto give_to = [&](std::uint64_t upto) {
+    if (upto <= next_.stored) return;
+    auto piece = stored.substr(static_cast<std::size_t>(next_.stored - begin),
+                               static_cast<std::size_t>(upto - next_.stored));
+    given += next_.to_crlf.feed(piece, into.subspan(given));
+    next_.stored = upto - piece.size();
   };
   for (const Range& range : hidden_) {
-    if (range.end <= at) continue;
+    if (range.end <= next_.stored) continue;
     if (range.begin >= end) break;
-    feed_to(std::min(range.begin, end));
-    at = std::max(at, std::min(range.end, end));
+    give_to(range.begin);
+    if (next_.stored < range.begin) break;  // no room
+    next_.stored = std::min(range.end, end);
   }
-  feed_to(end);
-  next_.stored = end;
-  next_.wire += out_.size();
-  if (end >= checkpoints_.back().stored + kCheckpointEvery) checkpoints_.push_back(next_);
-  return true;
+  give_to(end);
+  return given;
+}
+
+// What comes next, as much as there is room for; 0 at the end.
+Result<std::size_t> WireReader::produce(std::span<char> into) {
+  std::size_t given = 0;
+  while (given < into.size() && (given == 0 || next_.stored < stored_->size())) {
+    const auto stored = TRY(next_stored(into.size() - given));
+    if (stored.empty()) break;
+    const std::size_t converted = convert(stored, into.subspan(given));
+    next_.wire += converted;
+    given += converted;
+  }
+  const std::uint64_t last = checkpoints_.empty() ? 0 : checkpoints_.back().stored;
+  if (next_.stored >= last + kCheckpointEvery) checkpoints_.push_back(next_);
+  return given;
+}
+
+Result<void> WireReader::go_to(std::uint64_t offset) {
+  const auto after = std::upper_bound(
+      checkpoints_.begin(), checkpoints_.end(), offset,
+      [](std::uint64_t wanted, const Place& place) { return wanted < place.wire; });
+  const Place known = after == checkpoints_.begin() ? Place{} : *std::prev(after);
+  if (offset < next_.wire || known.wire > next_.wire) next_ = known;
+  std::string passed;
+  while (next_.wire < offset) {
+    passed.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, offset - next_.wire)));
+    if (TRY(produce(passed)) == 0) break;
+  }
+  return {};
 }
 
 Result<std::size_t> WireReader::read(std::uint64_t offset, std::span<char> into) {
   if (offset >= size_ || into.empty()) return std::size_t{0};
-  if (offset < next_.wire - out_.size()) {
-    const auto after = std::upper_bound(
-        checkpoints_.begin(), checkpoints_.end(), offset,
-        [](std::uint64_t wanted, const Place& place) { return wanted < place.wire; });
-    next_ = *std::prev(after);
-    out_.clear();
-  }
-  while (offset >= next_.wire) {
-    // Who asks for little wants the header section, as a rule, of a message that may be long.
-    if (!TRY(produce(std::clamp(into.size(), kLeastChunk, kChunk)))) return std::size_t{0};
-  }
-  const auto from = static_cast<std::size_t>(offset - (next_.wire - out_.size()));
-  const std::size_t count = std::min(into.size(), out_.size() - from);
-  std::memcpy(into.data(), out_.data() + from, count);
-  return count;
+  if (offset != next_.wire) TRY(go_to(offset));
+  if (offset != next_.wire) return std::size_t{0};
+  next_.to_crlf.has_met_dot();
+  auto given = produce(into);
+  has_dots_ = next_.to_crlf.has_met_dot();
+  return given;
 }
 
 }  // namespace
@@ -109,22 +156,23 @@ bool is_bookkeeping_field(std::string_view name) {
 
 std::string_view field_name_of(std::string_view line) {
   if (line.empty() || ascii::is_wsp(line.front())) return {};
-  const auto end = line.substr(0, kMaxFieldName).find_first_of(":\n");
-  if (end == std::string_view::npos || line.at(end) != ':') return {};
-  return ascii::trim(line.substr(0, end));
+  const auto end = line.substr(0, kMaxFieldName).find(':');
+  const auto name = line.substr(0, end);
+  if (end == std::string_view::npos || name.find('\n') != std::string_view::npos) return {};
+  return ascii::trim(name);
 }
 
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   std::vector<Range> found;
-  std::array<char, kLeastChunk> chunk{};
-  std::string start;         // the first octets of the line
+  std::string chunk;
+  std::string start;         // the first octets of the line, where it comes in pieces
   std::uint64_t at = 0;      // octets read
   std::uint64_t line = 0;    // where the line began
   std::uint64_t length = 0;  // of the line so far
   bool hiding = false;       // the field that the line belongs to
-  const auto end_line = [&](std::uint64_t end) {
-    const bool is_folding = !start.empty() && ascii::is_wsp(start.front());
-    if (!is_folding) hiding = is_bookkeeping_field(field_name_of(start));
+  const auto end_line = [&](std::string_view text, std::uint64_t end) {
+    const bool is_folding = !text.empty() && ascii::is_wsp(text.front());
+    if (!is_folding) hiding = is_bookkeeping_field(field_name_of(text));
     if (hiding) {
       if (!found.empty() && found.back().end == line) {
         found.back().end = end;
@@ -134,26 +182,28 @@ Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
     }
   };
   for (;;) {
-    const std::size_t got = TRY(stored.read(at, chunk));
-    if (got == 0) break;
-    for (std::string_view rest{chunk.data(), got}; !rest.empty();) {
+    auto rest = TRY(octets_at(stored, at, kLeastChunk, chunk));
+    if (rest.empty()) break;
+    while (!rest.empty()) {
       const auto line_feed = rest.find('\n');
       const auto piece = rest.substr(0, line_feed);
-      start += piece.substr(0, kMaxFieldName - start.size());
       at += piece.size();
       length += piece.size();
       rest.remove_prefix(piece.size());
+      const bool is_whole = line_feed != std::string_view::npos && length == piece.size();
+      if (!is_whole) start += piece.substr(0, kMaxFieldName - start.size());
       if (line_feed == std::string_view::npos) break;
+      const std::string_view text = is_whole ? piece : start;
       rest.remove_prefix(1);
       ++at;
-      if (length == 0 || (length == 1 && start == "\r")) return found;  // the empty line
-      end_line(at);
+      if (length == 0 || (length == 1 && text == "\r")) return found;  // the empty line
+      end_line(text, at);
       line = at;
       length = 0;
       start.clear();
     }
   }
-  if (length > 0) end_line(at);
+  if (length > 0) end_line(start, at);
   return found;
 }
 

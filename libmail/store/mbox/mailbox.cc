@@ -13,6 +13,7 @@ namespace mail::store::mbox {
 namespace {
 
 constexpr std::string_view kFrom = "From ";
+constexpr std::uint64_t kAhead = 64UL * 1024;  // octets
 
 class ContentReader final : public MessageReader {
  public:
@@ -21,6 +22,9 @@ class ContentReader final : public MessageReader {
   [[nodiscard]] std::uint64_t size() const override { return shape_.header + shape_.body; }
   Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
     return box_->read_content(uid_, shape_, offset, into);
+  }
+  Result<std::string_view> peek(std::uint64_t offset, std::size_t octets) override {
+    return box_->peek_content(uid_, shape_, offset, octets);
   }
 
  private:
@@ -187,9 +191,8 @@ bool MboxMailbox::has_ahead(std::uint64_t begin, std::uint64_t end) const {
 // Octets [begin, end) of the file, fewer where it ends. If those before were read just now, many of
 // those behind are read with them. Empty: too many, or not to be read ahead; read them yourself.
 Result<std::string_view> MboxMailbox::read_ahead(std::uint64_t begin, std::uint64_t end) {
-  constexpr std::uint64_t kAhead = 64UL * 1024;
   constexpr std::uint64_t kNear = 512;  // a From_ line that nobody asked for
-  if (!may_read_ahead() || end - begin >= kAhead) return std::string_view{};
+  if (!may_read_ahead() || begin == end || end - begin >= kAhead) return std::string_view{};
   if (!has_ahead(begin, end)) {
     const bool follows = begin >= ahead_at_ && begin <= ahead_at_ + ahead_.size() + kNear;
     ahead_.clear();
@@ -273,26 +276,42 @@ Result<Place> MboxMailbox::locate(Uid uid) {
   return *place;
 }
 
-Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::uint64_t offset,
-                                              std::span<char> into) {
-  const auto held = lock(sys::Lock::Shared, Missing::Fail);
-  if (!held) return fail(held.error());
+// Where these octets of its content lie now, under the file's lock; empty behind its end.
+Result<Range> MboxMailbox::range_of(Uid uid, const Shape& shape, std::uint64_t offset,
+                                    std::size_t octets) {
   const Place place = TRY(locate(uid));
   const Shape today = shape_of(place);
   const std::uint64_t size = shape.header + shape.body;
-  if (offset >= size) return std::size_t{0};
+  if (offset >= size) return Range{};
   // Flags that another session has folded in meanwhile alter the header's length; the body is the
   // same one behind it.
   if (today.body != shape.body || (today.header != shape.header && offset < shape.header)) {
     return fail(Errc::Unavailable, "Message was altered while it was read",
                 log::escape(path_) + ": UID " + std::to_string(uid.value) + " has another length");
   }
-  const auto count = std::min<std::uint64_t>(into.size(), size - offset);
   const std::uint64_t at = place.content() + offset + today.header - shape.header;
-  if (const auto ahead = TRY(read_ahead(at, at + count)); !ahead.empty()) {
+  return Range{at, at + std::min<std::uint64_t>(octets, size - offset)};
+}
+
+Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::uint64_t offset,
+                                              std::span<char> into) {
+  const auto held = lock(sys::Lock::Shared, Missing::Fail);
+  if (!held) return fail(held.error());
+  const Range range = TRY(range_of(uid, shape, offset, into.size()));
+  if (const auto ahead = TRY(read_ahead(range.begin, range.end)); !ahead.empty()) {
     return ahead.copy(into.data(), ahead.size());
   }
-  return sys::pread(fd_, into.first(static_cast<std::size_t>(count)), at);
+  return sys::pread(fd_, into.first(static_cast<std::size_t>(range.end - range.begin)),
+                    range.begin);
+}
+
+Result<std::string_view> MboxMailbox::peek_content(Uid uid, const Shape& shape,
+                                                   std::uint64_t offset, std::size_t octets) {
+  if (octets >= kAhead || !may_read_ahead()) return std::string_view{};
+  const auto held = lock(sys::Lock::Shared, Missing::Fail);
+  if (!held) return fail(held.error());
+  const Range range = TRY(range_of(uid, shape, offset, octets));
+  return read_ahead(range.begin, range.end);
 }
 
 Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {

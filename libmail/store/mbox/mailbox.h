@@ -62,6 +62,8 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   };
   Result<std::size_t> read_content(Uid uid, const Shape& shape, std::uint64_t offset,
                                    std::span<char> into);
+  Result<std::string_view> peek_content(Uid uid, const Shape& shape, std::uint64_t offset,
+                                        std::size_t octets);
 
  protected:
   Result<void> refresh() override;
@@ -91,6 +93,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   void release();
   Result<void> open_file(sys::Lock kind, Missing missing);
   Result<Place> locate(Uid uid);  // under the file's lock
+  Result<Range> range_of(Uid uid, const Shape& shape, std::uint64_t offset, std::size_t octets);
   Result<std::optional<Place>> find_place(Uid uid);
   [[nodiscard]] bool may_read_ahead() const;
   Result<std::string_view> read_ahead(std::uint64_t begin, std::uint64_t end);
