@@ -228,19 +228,25 @@ Result<bool> MboxMailbox::is_still_there(const Place& place) {
   if (look_.is_tail_only == 0 || read_again_.contains(place.uid)) return true;
   const Entry* entry = state().messages.find(place.uid);
   if (entry == nullptr) entry = state().doomed.find(place.uid);
+  if (entry == nullptr || TRY(fingerprint_now(place, ahead)) != entry->key_value) return false;
+  read_again_.insert(read_again_.end(), place.uid);
+  return true;
+}
+
+// Of the message that lies there, if its parts lie where they lay. `ahead`: see lies_at().
+Result<std::optional<std::uint64_t>> MboxMailbox::fingerprint_now(const Place& place,
+                                                                  std::string_view ahead) {
   const std::size_t octets = place.next() - place.from;
-  Scan now;
-  if (ahead.empty()) {
-    now = TRY(scan(fd_, place.from, place.next(), {}));
-  } else {
-    now = scan_again(ahead.substr(0, octets), place.from, place.line_octets);
+  if (!ahead.empty()) {
+    return fingerprint_again(ahead.substr(0, octets), place.line_octets,
+                             place.header_end - place.from, place.end - place.from);
   }
-  if (entry == nullptr || now.messages.size() != 1) return false;
+  const Scan now = TRY(scan(fd_, place.from, place.next(), {}));
+  if (now.messages.size() != 1) return std::nullopt;
   const Found& found = now.messages.front();
-  const bool is_same = found.fingerprint == entry->key_value && found.from == place.from &&
-                       found.header_end == place.header_end && found.end == place.end;
-  if (is_same) read_again_.insert(place.uid);
-  return is_same;
+  const bool is_same =
+      found.from == place.from && found.header_end == place.header_end && found.end == place.end;
+  return is_same ? std::optional{found.fingerprint} : std::nullopt;
 }
 
 // Whether the file is as it was at the look, as far as that message goes. What was read ahead

@@ -103,6 +103,7 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<bool> is_unchanged(const Place& place);
   Result<bool> lies_at(const Place& place, std::string_view ahead);
   Result<bool> is_still_there(const Place& place);
+  Result<std::optional<std::uint64_t>> fingerprint_now(const Place& place, std::string_view ahead);
 
   // look.cc
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;

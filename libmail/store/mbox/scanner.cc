@@ -17,6 +17,14 @@ constexpr std::size_t kMaxField = 64UL * 1024;  // octets of a bookkeeping field
 
 bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
 
+std::string_view without_line_end(std::string_view line) {
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+// mutt rewrites Lines along with Content-Length: not a part of what a message is known by.
+bool is_lines_field(std::string_view name) { return ascii::iequals(name, "Lines"); }
+
 class Scanner {
  public:
   // `from_start`: of the file.
@@ -37,8 +45,7 @@ class Scanner {
     has_status_ = has_x_status_ = has_keywords_ = has_x_imap_ = is_internal_ = false;
     last_was_cr_ = false;
     hasher_.reset();
-    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-    hasher_.update(line);
+    hasher_.update(without_line_end(line));
     hasher_.update("\n");
     if (body_hasher_) body_hasher_->reset();
   }
@@ -102,6 +109,17 @@ class Scanner {
     }
   }
 
+  // Of the message that has begun with a header section and goes on with `body`, behind which
+  // stands what separates it from the next. Nothing: the header section is over before.
+  std::optional<std::uint64_t> fingerprint_with(std::string_view body, std::string_view separator) {
+    const bool is_body = body.empty() || body.starts_with('\n') || body.starts_with("\r\n");
+    const bool separates = separator.empty() || is_empty_line(separator);
+    if (!in_header_ || !scan_.messages.empty() || !is_body || !separates) return std::nullopt;
+    end_field();
+    hasher_.update(body);
+    return hasher_.digest();
+  }
+
   Scan take() { return std::move(scan_); }
 
  private:
@@ -143,7 +161,7 @@ class Scanner {
       end_field();
       field_ = field_name_of(text);
       is_hidden_ = is_bookkeeping_field(field_);
-      is_lines_ = ascii::iequals(field_, "Lines");
+      is_lines_ = is_lines_field(field_);
       is_received_ = !options_.id.empty() && ascii::iequals(field_, "Received");
       is_subject_ = is_first() && ascii::iequals(field_, "Subject");
       if (is_hidden_ || is_received_ || is_subject_) {
@@ -158,7 +176,6 @@ class Scanner {
       current_.has_bookkeeping = true;
       return;
     }
-    // mutt rewrites Lines along with Content-Length: not a part of what a message is known by.
     count(text, !is_lines_);
   }
 
@@ -310,15 +327,35 @@ Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t e
   return scanner.take();
 }
 
-Scan scan_again(std::string_view octets, std::uint64_t at, std::size_t line_octets) {
-  const ScanOptions options;
-  Scanner scanner{options, at == 0};
-  scanner.begin(octets.substr(0, line_octets), at, {});
-  std::size_t done = std::min(line_octets, octets.size());
-  done += scanner.lines(octets.substr(done), at + done);
-  if (done < octets.size()) scanner.line(octets.substr(done), at + done, true);
-  scanner.finish(at + octets.size());
-  return scanner.take();
+std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::size_t content,
+                                               std::size_t header_end, std::size_t end) {
+  const auto body = octets.substr(header_end, end - header_end);
+  const auto separator = octets.substr(end);
+  const bool is_header = header_end == octets.size() || octets.at(header_end - 1) == '\n';
+  const bool is_body = body.empty() || body.starts_with('\n') || body.starts_with("\r\n");
+  const bool separates = separator.empty() || is_empty_line(separator);
+  if (!is_header || !is_body || !separates) return std::nullopt;
+  Hasher hasher;
+  hasher.update(without_line_end(octets.substr(0, content)));
+  hasher.update("\n");
+  std::size_t done = content;  // hashed, or left out
+  bool is_left_out = false;
+  for (std::size_t at = content; at < header_end;) {
+    const auto line_end = std::min(octets.find('\n', at), header_end - 1) + 1;
+    const auto line = octets.substr(at, line_end - at);
+    if (is_empty_line(line)) return std::nullopt;
+    if (!ascii::is_wsp(line.front())) {
+      const auto name = field_name_of(line);
+      is_left_out = is_bookkeeping_field(name) || is_lines_field(name);
+    }
+    if (is_left_out) {
+      hasher.update(octets.substr(done, at - done));
+      done = line_end;
+    }
+    at = line_end;
+  }
+  hasher.update(octets.substr(done, end - done));
+  return hasher.digest();
 }
 
 }  // namespace mail::store::mbox

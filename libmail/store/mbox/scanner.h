@@ -56,8 +56,10 @@ struct Scan {
 
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                   const ScanOptions& options);
-// Of a message that was found before: its octets, which stand at `at` in the file and begin with
-// the From_ line, whose date is not read again.
-Scan scan_again(std::string_view octets, std::uint64_t at, std::size_t line_octets);
+// The fingerprint of a message that was found before, out of its octets from the From_ line up to
+// the next one, of which the other three are its first so many (Found). Nothing: its header section
+// or its content ends elsewhere now.
+std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::size_t content,
+                                               std::size_t header_end, std::size_t end);
 
 }  // namespace mail::store::mbox
