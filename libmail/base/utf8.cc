@@ -1,6 +1,7 @@
 #include "libmail/base/utf8.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace mail::utf8 {
 namespace {
@@ -44,6 +45,11 @@ CodePoint next(Cursor& in) {
 }
 
 bool is_ascii(std::string_view octets) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080;
+  for (std::uint64_t word = 0; octets.size() >= sizeof word; octets.remove_prefix(sizeof word)) {
+    std::memcpy(&word, octets.data(), sizeof word);
+    if ((word & kHighBits) != 0) return false;
+  }
   return std::none_of(octets.begin(), octets.end(), ascii::is_8bit);
 }
 

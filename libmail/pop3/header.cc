@@ -9,6 +9,12 @@ namespace {
 constexpr std::size_t kFirstRead = 8U << 10U;  // octets; most header sections, and small messages
 }
 
+std::size_t end_of_header(std::string_view octets, std::size_t from) {
+  if (octets.starts_with("\r\n")) return 2;
+  const auto end = octets.find("\r\n\r\n", from);
+  return end == std::string_view::npos ? end : end + 4;
+}
+
 Result<std::string> read_header(store::MessageReader& reader) {
   std::string octets;
   std::size_t want = kFirstRead;
@@ -18,10 +24,9 @@ Result<std::string> read_header(store::MessageReader& reader) {
     octets.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(want, left)));
     const std::size_t got = TRY(reader.read(before, std::span(octets).subspan(before)));
     octets.resize(before + got);
-    if (octets.starts_with("\r\n")) return std::string("\r\n");
-    const auto end = octets.find("\r\n\r\n", before < 3 ? 0 : before - 3);
+    const auto end = end_of_header(octets, before < 3 ? 0 : before - 3);
     if (end != std::string::npos) {
-      octets.resize(end + 4);
+      octets.resize(end);
       return octets;
     }
     if (got == 0) break;

@@ -1,5 +1,7 @@
 #include "libmail/pop3/response.h"
 
+#include <algorithm>
+
 #include "libmail/base/ascii.h"
 
 namespace mail::pop3 {
@@ -9,9 +11,9 @@ constexpr std::size_t kMaxText = 480;  // RFC 2449 section 4: 512 octets with al
 
 std::string line(std::string_view status, std::string_view text) {
   std::string out(status);
-  if (!text.empty()) out += ' ';
-  for (const char c : text.substr(0, kMaxText)) out += ascii::is_control(c) ? '?' : c;
-  return out + "\r\n";
+  if (!text.empty()) out.append(" ").append(text.substr(0, kMaxText));
+  std::replace_if(out.begin(), out.end(), ascii::is_control, '?');
+  return out += "\r\n";
 }
 
 }  // namespace

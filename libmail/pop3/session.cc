@@ -6,10 +6,8 @@
 #include "libmail/auth/sasl_policy.h"
 #include "libmail/base/ascii.h"
 #include "libmail/base/log.h"
-#include "libmail/pop3/header.h"
 #include "libmail/pop3/login_session.h"
 #include "libmail/pop3/response.h"
-#include "libmail/pop3/surrogate.h"
 
 namespace mail::pop3 {
 namespace {
@@ -277,36 +275,39 @@ void Session::on_quit(std::string_view /*argument*/) {
   closing_ = true;
 }
 
-// `size`: of what is sent, as far as is known.
-Result<Transfer> Session::start(const Message& message, std::optional<std::uint64_t> lines,
-                                std::uint64_t& size) const {
-  auto reader = TRY(mailbox_->open(message.uid, store::View::Wire));
-  size = message.size;
-  if (mode_ == Mode::Utf8) return Transfer(std::move(reader), lines, settings_.workarounds);
-  std::string header = TRY(read_header(*reader));
-  const std::uint64_t body = header.size();
-  if (auto surrogate = make_surrogate(header)) {
-    header = *std::move(surrogate);
-    size += header.size() - body;
-  }
-  return Transfer(std::move(reader), lines, settings_.workarounds, std::move(header), body);
+// Octets that were given for RETR or TOP.
+std::uint64_t& Session::octets_of(Kind kind) {
+  return kind == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets;
 }
 
 bool Session::start_transfer(const Message& message, Kind kind,
                              std::optional<std::uint64_t> lines) {
   if (!hold_) hold_ = mailbox_->hold_for_reading();
   output_.reserve(kMaxOutput + kRoom);
-  std::uint64_t size = 0;
-  auto transfer = start(message, lines, size);
-  if (!transfer) {
-    say_failure(transfer.error());
+  const std::size_t begin = output_.size();
+  const auto refuse = [&](const Error& failure) {
+    output_.resize(begin);
+    say_failure(failure);
     return false;
+  };
+  auto reader = mailbox_->open(message.uid, store::View::Wire);
+  if (!reader) return refuse(reader.error());
+  const auto answer = [&](std::uint64_t size) {
+    return kind == Kind::Top ? ok("") : ok(std::to_string(size) + " octets");
+  };
+  std::string line = answer(message.size);
+  output_ += line;
+  Transfer transfer(*std::move(reader), lines, settings_.workarounds, mode_);
+  const auto is_last = transfer.fill(output_);
+  if (!is_last) return refuse(is_last.error());
+  if (transfer.growth() != 0) {
+    const std::size_t size = line.size();
+    line = answer(message.size + transfer.growth());
+    output_.replace(begin, size, line);
   }
-  const std::string answer = kind == Kind::Top ? ok("") : ok(std::to_string(size) + " octets");
-  (kind == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets) += answer.size();
-  output_ += answer;
-  transfer_.emplace(*std::move(transfer));
+  octets_of(kind) += line.size() + transfer.octets();
   transfer_kind_ = kind;
+  if (!*is_last) transfer_.emplace(std::move(transfer));
   return true;
 }
 
@@ -314,8 +315,7 @@ void Session::fill_transfer() {
   if (!hold_) hold_ = mailbox_->hold_for_reading();
   const auto before = transfer_->octets();
   const auto is_last = transfer_->fill(output_);
-  (transfer_kind_ == Kind::Top ? statistics_.top_octets : statistics_.retrieved_octets) +=
-      transfer_->octets() - before;
+  octets_of(transfer_kind_) += transfer_->octets() - before;
   if (is_last && !*is_last) return;
   transfer_.reset();
   if (is_last) return;

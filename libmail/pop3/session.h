@@ -23,7 +23,7 @@ namespace mail::pop3 {
 class Session {
  public:
   enum class Want : std::uint8_t { Input, Close };
-  enum class Mode : std::uint8_t { Ascii, Utf8 };  // Utf8: the client said UTF8 (RFC 6856)
+  using Mode = pop3::Mode;
   // Takes the snapshot; the first output is "+OK Logged in." as the answer to the login.
   static Result<std::unique_ptr<Session>> open(const Settings& settings,
                                                std::unique_ptr<store::Mailbox> mailbox,
@@ -67,13 +67,13 @@ class Session {
   void process();
   void process_line(std::string_view line);
   void fill_transfer();
+  std::uint64_t& octets_of(Kind kind);
+  Result<void> fill_once();
   void fill_listing();
   Result<Message*> find(std::string_view argument);
   [[nodiscard]] std::size_t number_of(const Message& message) const {
     return static_cast<std::size_t>(&message - messages_.data()) + 1;
   }
-  [[nodiscard]] Result<Transfer> start(const Message& message, std::optional<std::uint64_t> lines,
-                                       std::uint64_t& size) const;
   bool start_transfer(const Message& message, Kind kind, std::optional<std::uint64_t> lines);
   void finish(bool delete_too);
   Result<void> update(bool delete_too);

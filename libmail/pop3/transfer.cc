@@ -2,32 +2,20 @@
 
 #include <algorithm>
 
+#include "libmail/base/utf8.h"
+#include "libmail/pop3/header.h"
+#include "libmail/pop3/surrogate.h"
+
 namespace mail::pop3 {
 namespace {
-constexpr std::size_t kChunk = 64U << 10U;
+constexpr std::size_t kEnough = 64U << 10U;  // octets
+constexpr std::size_t kPiece = 8U << 10U;    // octets read at once, at least
 }  // namespace
-
-Transfer::Transfer(std::unique_ptr<store::MessageReader> reader,
-                   std::optional<std::uint64_t> body_lines, Workarounds workarounds,
-                   std::string head, std::uint64_t at)
-    : reader_(std::move(reader)),
-      lines_left_(body_lines),
-      workarounds_(workarounds),
-      head_(std::move(head)),
-      at_(at) {
-  // Of a whole header section nothing is counted but for TOP.
-  if (!lines_left_ && (head_ == "\r\n" || head_.ends_with("\r\n\r\n"))) in_header_ = false;
-}
 
 Result<bool> Transfer::fill(std::string& out) {
   const std::size_t before = out.size();
-  append_stuffed(clean(head_), out);
-  head_.clear();
-  std::size_t got = 0;
-  if (!done_) {
-    got = TRY(append_next(out));
-  }
-  const bool is_last = got == 0 || done_;
+  const bool is_last = !TRY(append_next(out))
+  || done_;
   if (is_last) {
     if (!at_line_start_) out += "\r\n";
     if (in_header_ && workarounds_.oe_ns_eoh) out += "\r\n";
@@ -37,24 +25,61 @@ Result<bool> Transfer::fill(std::string& out) {
   return is_last;
 }
 
-// Read to where it is sent from: few messages have a dot that must be doubled.
-Result<std::size_t> Transfer::append_next(std::string& out) {
+// Read to where it is sent from: few messages have a dot that must be doubled, or a header section
+// that needs another form. False: that was the end.
+Result<bool> Transfer::append_next(std::string& out) {
   const std::size_t before = out.size();
-  const std::uint64_t left = reader_->size() > at_ ? reader_->size() - at_ : 1;
-  out.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, left)));
-  auto got = reader_->read(at_, std::span(out).subspan(before));
+  out.resize(before + room_behind(before));
+  const auto got = reader_->read(at_, std::span(out).subspan(before));
   out.resize(before + got.value_or(0));
-  if (!got || *got == 0) return got;
+  if (!got) return fail(got.error());
+  if (*got == 0) return false;
+  if (at_ == 0 && !begins_plainly(std::string_view(out).substr(before))) {
+    out.resize(before);
+    TRY(append_header(out));
+    return at_ < reader_->size();
+  }
   at_ += *got;
   const auto octets = clean(std::span(out).subspan(before));
-  if (counts_lines() || next_stuffed(octets) != std::string_view::npos) {
+  const bool has_dots = reader_->may_have_dots() && next_stuffed(octets) != std::string_view::npos;
+  if (counts_lines() || has_dots) {
     const std::string kept{octets};
     out.resize(before);
     append_stuffed(kept, out);
   } else {
     at_line_start_ = octets.ends_with('\n');
   }
-  return got;
+  return at_ < reader_->size();
+}
+
+// Octets to read, behind so many that are there already.
+std::size_t Transfer::room_behind(std::size_t before) const {
+  const std::uint64_t left = reader_->size() > at_ ? reader_->size() - at_ : 1;
+  const bool is_top = at_ == 0 && lines_left_;
+  const std::size_t room = is_top || before + kPiece > kEnough ? kPiece : kEnough - before;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(room, left));
+}
+
+// Whether the header section, of a message that begins so, can go out as it is.
+bool Transfer::begins_plainly(std::string_view octets) {
+  const auto end = end_of_header(octets);
+  const bool is_whole = end != std::string_view::npos || octets.size() >= reader_->size();
+  if (mode_ == Mode::Ascii && !(is_whole && utf8::is_ascii(octets.substr(0, end)))) return false;
+  // Of a whole header section nothing is counted but for TOP.
+  if (end != std::string_view::npos && !lines_left_) in_header_ = false;
+  return true;
+}
+
+Result<void> Transfer::append_header(std::string& out) {
+  std::string header = TRY(read_header(*reader_));
+  at_ = header.size();
+  if (auto surrogate = make_surrogate(header)) {
+    growth_ = surrogate->size() - header.size();
+    header = *std::move(surrogate);
+  }
+  if (!lines_left_ && end_of_header(header) == header.size()) in_header_ = false;
+  append_stuffed(clean(header), out);
+  return {};
 }
 
 std::string_view Transfer::clean(std::span<char> octets) const {

@@ -34,10 +34,9 @@ std::string stuffed(const std::string& octets) {
   return out + ".\r\n";
 }
 
-std::string retrieve(const std::string& octets, std::size_t piece, std::size_t head,
+std::string retrieve(const std::string& octets, std::size_t piece, Mode mode,
                      Workarounds workarounds = {}) {
-  Transfer transfer{std::make_unique<PieceReader>(octets, piece), std::nullopt, workarounds,
-                    octets.substr(0, head), head};
+  Transfer transfer{std::make_unique<PieceReader>(octets, piece), std::nullopt, workarounds, mode};
   std::string out = "+OK\r\n";
   for (int i = 0; i < 1'000'000; ++i) {
     const auto is_last = transfer.fill(out);
@@ -66,9 +65,8 @@ TEST(Transfer, DotsAnywhereInAnyPieces) {
     const std::string octets = header + body;
     for (const std::size_t piece : {1UL, 2UL, 3UL, 5UL, 65'535UL, 65'536UL, 1UL << 20U}) {
       if (piece < 5 && body.size() > 1000) continue;
-      EXPECT_TRUE(retrieve(octets, piece, header.size()) == stuffed(octets)) << piece;
-      EXPECT_TRUE(retrieve(octets, piece, 0) == stuffed(octets)) << piece;
-      EXPECT_TRUE(retrieve(octets, piece, 11) == stuffed(octets)) << piece;
+      EXPECT_TRUE(retrieve(octets, piece, Mode::Ascii) == stuffed(octets)) << piece;
+      EXPECT_TRUE(retrieve(octets, piece, Mode::Utf8) == stuffed(octets)) << piece;
     }
   }
 }
@@ -78,16 +76,53 @@ TEST(Transfer, NulsForOutlook) {
   std::string wanted = stuffed(octets);
   std::ranges::replace(wanted, '\0', '\x80');
   for (const std::size_t piece : {1UL, 2UL, 100UL}) {
-    EXPECT_EQ(retrieve(octets, piece, 8, {true, false}), wanted);
-    EXPECT_EQ(retrieve(octets, piece, 0, {true, false}), wanted);
+    EXPECT_EQ(retrieve(octets, piece, Mode::Ascii, {true, false}), wanted);
+    EXPECT_EQ(retrieve(octets, piece, Mode::Utf8, {true, false}), wanted);
   }
 }
 
 TEST(Transfer, EndOfHeaderForOutlookExpress) {
-  EXPECT_EQ(retrieve("a: b\r\n", 100, 6, {false, true}), "a: b\r\n\r\n.\r\n");
-  EXPECT_EQ(retrieve("a: b\r\n\r\n", 100, 8, {false, true}), "a: b\r\n\r\n.\r\n");
-  EXPECT_EQ(retrieve("\r\n", 100, 2, {false, true}), "\r\n.\r\n");
-  EXPECT_EQ(retrieve("", 100, 0, {false, true}), "\r\n.\r\n");
+  for (const Mode mode : {Mode::Ascii, Mode::Utf8}) {
+    for (const std::size_t piece : {1UL, 100UL}) {
+      EXPECT_EQ(retrieve("a: b\r\n", piece, mode, {false, true}), "a: b\r\n\r\n.\r\n");
+      EXPECT_EQ(retrieve("a: b\r\n\r\n", piece, mode, {false, true}), "a: b\r\n\r\n.\r\n");
+      EXPECT_EQ(retrieve("\r\n", piece, mode, {false, true}), "\r\n.\r\n");
+      EXPECT_EQ(retrieve("", piece, mode, {false, true}), "\r\n.\r\n");
+    }
+  }
+}
+
+// RFC 6856 section 3.2: a header section in UTF-8 reads otherwise for who has not said UTF8,
+// however long it is and wherever its first octet beyond US-ASCII stands.
+TEST(Transfer, AnotherFormOfTheHeader) {
+  for (const std::size_t before : {0UL, 100UL, 9'000UL, 70'000UL}) {
+    std::string begin;
+    while (begin.size() < before) begin += "X-Long: " + std::string(900, 'x') + "\r\n";
+    const std::string body = "\r\n.\xc3\xa4\r\n";
+    const std::string octets = begin + "Subject: \xc3\xa4\r\n" + body;
+    for (const std::size_t piece : {700UL, 1UL << 20U}) {
+      const std::string other = begin + "Subject: =?UTF-8?B?w6Q=?=\r\n" + body;
+      EXPECT_TRUE(retrieve(octets, piece, Mode::Ascii) == stuffed(other)) << before;
+      EXPECT_TRUE(retrieve(octets, piece, Mode::Utf8) == stuffed(octets)) << before;
+    }
+  }
+}
+
+// A message that fails at its first octets can still be refused.
+TEST(Transfer, FailsBeforeAnythingIsGiven) {
+  class Unreadable final : public store::MessageReader {
+   public:
+    [[nodiscard]] std::uint64_t size() const override { return 9; }
+    Result<std::size_t> read(std::uint64_t /*offset*/, std::span<char> /*into*/) override {
+      return fail(Errc::Io, "read failed");
+    }
+  };
+  for (const Mode mode : {Mode::Ascii, Mode::Utf8}) {
+    Transfer transfer{std::make_unique<Unreadable>(), std::nullopt, {}, mode};
+    std::string out = "+OK\r\n";
+    EXPECT_FALSE(transfer.fill(out));
+    EXPECT_EQ(out, "+OK\r\n");
+  }
 }
 
 }  // namespace
