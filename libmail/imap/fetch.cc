@@ -14,8 +14,10 @@ namespace {
 
 using Kind = FetchItem::Kind;
 
-constexpr std::size_t kSeenBatch = 64;  // messages marked \Seen in one change of the mailbox
-constexpr std::size_t kPiece = 32U << 10U;
+constexpr std::size_t kSeenBatch = 64;       // messages marked \Seen in one change of the mailbox
+constexpr std::size_t kPiece = 8U << 10U;    // octets of a body, at least
+constexpr std::size_t kOutput = 64U << 10U;  // octets that are sent at once
+static_assert(FetchJob::kEnough + kPiece <= kOutput);
 constexpr std::array<std::string_view, 10> kEnvelopeFields{
     "Date", "Subject", "From", "Sender",      "Reply-To",
     "To",   "Cc",      "Bcc",  "In-Reply-To", "Message-ID"};
@@ -71,6 +73,7 @@ FetchJob::FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> pos
 }
 
 Result<bool> FetchJob::step(std::string& out) {
+  out.reserve(kOutput);
   auto done = fill(out);
   hold_.reset();  // never while the client takes its time
   return done;
@@ -311,7 +314,8 @@ Result<void> FetchJob::put_section_text(std::string& out, const FetchItem& item)
 
 Result<void> FetchJob::put_stream(std::string& out) {
   const std::size_t begin = out.size();
-  const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, stream_left_));
+  const std::size_t room = begin + kPiece < kOutput ? kOutput - begin : kPiece;
+  const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(room, stream_left_));
   out.resize(begin + piece);
   auto count = TRY(data_->reader())
   ->read(stream_at_, std::span<char>(out).subspan(begin));

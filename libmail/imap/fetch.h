@@ -1,5 +1,5 @@
 // FetchJob: the responses of one FETCH, produced piece by piece as the client takes them. Bodies
-// flow through 32 KiB at a time.
+// flow through 64 KiB at a time.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace mail::imap {
 
 class FetchJob {
  public:
-  static constexpr std::size_t kEnough = 32U << 10U;  // octets of output at which a step ends
+  static constexpr std::size_t kEnough = 56U << 10U;  // octets of output at which a step ends
 
   FetchJob(Selected& selected, Fetch fetch, std::vector<std::size_t> positions, bool condstore);
 
