@@ -8,24 +8,28 @@ constexpr std::string_view kFrom = "From ";
 }
 
 std::size_t ToCrlf::feed(std::string_view& octets, std::span<char> out) {
-  const std::size_t room = out.size();
+  // Copies: what is written to `out` could alter the others, as far as the compiler knows.
+  std::string_view rest = octets;
+  auto to = out.begin();
   char last = last_;
-  while (!octets.empty() && !out.empty()) {
-    if (last == '\n' && octets.front() == '.') has_met_dot_ = true;
-    const auto line = octets.substr(0, std::min(octets.find('\n'), out.size()));
-    if (!line.empty()) {
-      out = out.subspan(line.copy(out.data(), line.size()));
-      octets.remove_prefix(line.size());
-      last = line.back();
-    }
-    for (; octets.starts_with('\n') && !out.empty(); out = out.subspan(1)) {
-      if (last == '\r') octets.remove_prefix(1);
-      last = last == '\r' ? '\n' : '\r';
-      out.front() = last;
-    }
+  bool has_met_dot = has_met_dot_;
+  while (!rest.empty() && to != out.end()) {
+    has_met_dot = has_met_dot || (last == '\n' && rest.front() == '.');
+    const auto room = static_cast<std::size_t>(out.end() - to);
+    const auto line = rest.substr(0, std::min(rest.find('\n'), room));
+    to = std::copy(line.begin(), line.end(), to);
+    if (!line.empty()) last = line.back();
+    rest.remove_prefix(line.size());
+    if (!rest.starts_with('\n') || to == out.end()) continue;
+    if (last != '\r') *to++ = last = '\r';
+    if (to == out.end()) continue;
+    *to++ = last = '\n';
+    rest.remove_prefix(1);
   }
+  octets = rest;
   last_ = last;
-  return room - out.size();
+  has_met_dot_ = has_met_dot;
+  return static_cast<std::size_t>(to - out.begin());
 }
 
 void ToLf::feed(std::string_view octets, std::string& out) {
