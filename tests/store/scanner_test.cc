@@ -22,6 +22,15 @@ std::optional<std::uint64_t> again(std::string_view octets, const Found& found) 
   return fingerprint_again(octets, found.content, found.header_end, found.end);
 }
 
+TEST(Scanner, FingerprintAgainWhateverEndsTheFromLine) {
+  MboxFixture fixture;
+  for (const std::string_view rest : {"", "\n", "\r\n", "\r\r\n", "\nA: b", "\r\nA: b\n\nc"}) {
+    const std::string octets = std::string(kFrom) + std::string(rest);
+    const Found found = find(octets, fixture.home() + "/one");
+    EXPECT_EQ(again(octets, found), found.fingerprint) << rest;
+  }
+}
+
 TEST(Scanner, FingerprintAgain) {
   MboxFixture fixture;
   const std::string path = fixture.home() + "/one";

@@ -335,10 +335,19 @@ std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::siz
   const bool is_body = body.empty() || body.starts_with('\n') || body.starts_with("\r\n");
   const bool separates = separator.empty() || is_empty_line(separator);
   if (!is_header || !is_body || !separates) return std::nullopt;
-  Hasher hasher;
-  hasher.update(without_line_end(octets.substr(0, content)));
-  hasher.update("\n");
-  std::size_t done = content;  // hashed, or left out
+  std::optional<Hasher> hasher;  // most messages are hashed whole
+  std::size_t done = 0;          // hashed, or left out
+  const auto hash_to = [&](std::size_t at) {
+    if (!hasher) hasher.emplace();
+    hasher->update(octets.substr(done, at - done));
+    done = at;
+  };
+  const auto from_line = without_line_end(octets.substr(0, content));
+  if (octets.substr(from_line.size(), content - from_line.size()) != "\n") {
+    hash_to(from_line.size());
+    hasher->update("\n");
+    done = content;
+  }
   bool is_left_out = false;
   for (std::size_t at = content; at < header_end;) {
     const auto line_end = std::min(octets.find('\n', at), header_end - 1) + 1;
@@ -349,13 +358,14 @@ std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::siz
       is_left_out = is_bookkeeping_field(name) || is_lines_field(name);
     }
     if (is_left_out) {
-      hasher.update(octets.substr(done, at - done));
+      hash_to(at);
       done = line_end;
     }
     at = line_end;
   }
-  hasher.update(octets.substr(done, end - done));
-  return hasher.digest();
+  if (!hasher) return hash_of(octets.substr(0, end));
+  hash_to(end);
+  return hasher->digest();
 }
 
 }  // namespace mail::store::mbox
