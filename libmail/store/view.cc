@@ -150,8 +150,9 @@ bool is_bookkeeping_field(std::string_view name) {
       {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP", "X-IMAPbase", "Content-Length"});
   const char first = name.empty() ? '\0' : ascii::to_lower(name.front());
   if (first != 's' && first != 'x' && first != 'c') return false;
-  return std::any_of(kNames.begin(), kNames.end(),
-                     [&](std::string_view known) { return ascii::iequals(name, known); });
+  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view known) {
+    return name.size() == known.size() && ascii::iequals(name, known);
+  });
 }
 
 std::string_view field_name_of(std::string_view line) {

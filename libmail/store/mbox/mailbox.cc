@@ -195,10 +195,12 @@ Result<std::string_view> MboxMailbox::read_ahead(std::uint64_t begin, std::uint6
   if (!may_read_ahead() || begin == end || end - begin >= kAhead) return std::string_view{};
   if (!has_ahead(begin, end)) {
     const bool follows = begin >= ahead_at_ && begin <= ahead_at_ + ahead_.size() + kNear;
-    ahead_.clear();
     is_ahead_sure_ = false;
-    ahead_ = TRY(sys::pread_all(fd_, begin, follows ? kAhead : end - begin));
     ahead_at_ = begin;
+    ahead_.resize(follows ? kAhead : end - begin);  // as long as it was, as a rule
+    const auto got = sys::pread(fd_, ahead_, begin);
+    ahead_.resize(got.value_or(0));
+    if (!got) return fail(got.error());
   }
   return std::string_view{ahead_}.substr(begin - ahead_at_, end - begin);
 }
