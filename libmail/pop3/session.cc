@@ -35,18 +35,35 @@ Result<std::unique_ptr<Session>> Session::open(const Settings& settings,
   std::unique_ptr<Session> session(
       new Session(settings, std::move(format), std::move(mailbox), clock, mode));
   if (settings.lock_session) TRY(session->mailbox_->lock_exclusively());
-  TRY(session->take_snapshot());
+  TRY(session->open_maildrop());
   session->deadline_ = clock.monotonic() + settings.idle_timeout;
   session->output_ = ok("Logged in.");
   return session;
 }
 
-Result<void> Session::take_snapshot() {
-  const store::MailboxStatus status = TRY(mailbox_->status());
-  validity_ = status.uid_validity;
+// Many clients only look whether there is something new: that costs the same for any maildrop whose
+// sizes are known and that has no hidden messages.
+Result<void> Session::open_maildrop() {
+  opened_ = TRY(mailbox_->status());
+  const auto& hidden = settings_.deleted_flag;
+  const bool may_hide = !hidden.empty() && opened_.keywords.contains(hidden);
+  if (!opened_.octets || may_hide || settings_.enable_last) {
+    opened_.octets.reset();
+    return load();
+  }
+  left_ = statistics_.messages = opened_.messages;
+  left_octets_ = statistics_.octets = *opened_.octets;
+  return {};
+}
+
+Result<void> Session::load() {
+  if (is_loaded_) return {};
   const auto changes = TRY(mailbox_->since(store::ModSeq{}));
-  messages_.reserve(changes.messages.size());
+  std::vector<Message> messages;
+  std::uint64_t octets = 0;
+  messages.reserve(changes.messages.size());
   for (const auto& info : changes.messages) {
+    if (opened_.octets && info.uid >= opened_.uid_next) break;  // has come since
     // Deleted by an earlier session (pop3_deleted_flag): not in the maildrop any more.
     const auto& hidden = settings_.deleted_flag;
     if (!hidden.empty() && info.flags.has_keyword(hidden)) continue;
@@ -54,14 +71,19 @@ Result<void> Session::take_snapshot() {
     const auto measure = mailbox_->measure(info.uid);
     if (!measure && !store::concerns_one_message(measure.error())) return fail(measure.error());
     if (!measure || !measure->is_readable) continue;
-    messages_.push_back({info.uid, measure->size, seen, false, false});
-    if (seen) last_before_ = messages_.size();
-    left_octets_ += measure->size;
+    messages.push_back({info.uid, measure->size, seen, false, false});
+    if (seen) last_before_ = messages.size();
+    octets += measure->size;
   }
+  // The client has been told of others.
+  if (opened_.octets && (octets != *opened_.octets || messages.size() != opened_.messages)) {
+    return fail(Errc::InUse, "Maildrop was changed by another session. Log in again.");
+  }
+  messages_ = std::move(messages);
+  is_loaded_ = true;
   last_ = last_before_;
-  left_ = messages_.size();
-  statistics_.messages = left_;
-  statistics_.octets = left_octets_;
+  left_ = statistics_.messages = messages_.size();
+  left_octets_ = statistics_.octets = octets;
   return {};
 }
 
@@ -163,6 +185,7 @@ void Session::say_failure(const Error& failure) {
 
 Result<Session::Message*> Session::find(std::string_view argument) {
   const auto number = TRY(parse_number(argument));
+  TRY(load());
   if (number > messages_.size()) {
     return fail(Errc::NotFound, "There's no message " + std::to_string(number) + ".");
   }
@@ -177,6 +200,7 @@ void Session::on_stat(std::string_view /*argument*/) {
 
 void Session::on_list(std::string_view argument) {
   if (argument.empty()) {
+    if (const auto loaded = load(); !loaded) return say_failure(loaded.error());
     output_ += ok(std::to_string(left_) + " messages:");
     listing_ = Listing{};
     return;
@@ -251,7 +275,7 @@ void Session::on_rset(std::string_view /*argument*/) {
     message.deleted = false;
     message.retrieved = false;
   }
-  left_ = messages_.size();
+  left_ = statistics_.messages;
   left_octets_ = statistics_.octets;
   last_ = last_before_;
   output_ += ok("");

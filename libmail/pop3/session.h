@@ -62,7 +62,8 @@ class Session {
   struct Verb;
   static const Verb kVerbs[];
 
-  Result<void> take_snapshot();
+  Result<void> open_maildrop();
+  Result<void> load();  // messages_, when a command needs more than their number
   std::string make_output();
   void process();
   void process_line(std::string_view line);
@@ -103,7 +104,8 @@ class Session {
   std::unique_ptr<store::Mailbox> mailbox_;
   const Clock& clock_;
   Mode mode_;
-  store::UidValidity validity_;
+  store::MailboxStatus opened_;  // as it was at login, which is what the session sees
+  bool is_loaded_ = false;       // messages_ is
   std::vector<Message> messages_;
   std::size_t left_ = 0;           // messages not marked as deleted
   std::uint64_t left_octets_ = 0;  // their sizes

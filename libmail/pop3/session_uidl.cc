@@ -36,12 +36,13 @@ Result<std::string> Session::make_uidl(const Message& message, const store::Form
   }
   if (is_kept) return former.pop3_uidl;
   is_generated = true;
-  UidlValues values{message.uid, validity_, "", former.file_name, former.guid};
+  UidlValues values{message.uid, opened_.uid_validity, "", former.file_name, former.guid};
   if (wants_md5) values.header_md5 = header_md5(header, settings_.md5_of);
   return format_.format(values);
 }
 
 Result<void> Session::make_uidls() {
+  TRY(load());
   if (!uidls_.empty()) return {};
   const auto former = TRY(mailbox_->former_ids());
   std::vector<std::string> ids;

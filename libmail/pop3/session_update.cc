@@ -55,7 +55,7 @@ void Session::finish(bool delete_too) {
     return;
   }
   if (!delete_too) return;
-  statistics_.deleted = messages_.size() - left_;
+  statistics_.deleted = statistics_.messages - left_;
   statistics_.deleted_octets = statistics_.octets - left_octets_;
   output_ += ok(statistics_.deleted == 0 ? "Logging out." : "Logging out, messages deleted.");
 }

@@ -108,6 +108,30 @@ TEST_F(Maildrop, WhatAnotherSessionTookAwayIsGoneAndNotDeletedTwice) {
   EXPECT_EQ(world.numbers(true), "2");
 }
 
+// The messages are listed when a command needs them, as they were at login.
+TEST_F(Maildrop, IsWhatItWasAtLogin) {
+  World world(script("@ message 120\n@ message 200"));
+  world.take_output();
+  world.add_octets("Subject: new\n\n");
+  EXPECT_EQ(world.say("STAT\r\n"), "+OK 2 320\r\n");
+  EXPECT_EQ(world.say("RSET\r\n"), "+OK\r\n");
+  EXPECT_EQ(world.say("LIST\r\n"), "+OK 2 messages:\r\n1 120\r\n2 200\r\n.\r\n");
+  EXPECT_EQ(world.say("LIST 3\r\n"), "-ERR There's no message 3.\r\n");
+}
+
+TEST_F(Maildrop, ThatAnotherSessionChangesBeforeItIsListedIsAskedForAgain) {
+  World world(script("@ message 120\n@ message 200"));
+  world.take_output();
+  world.world->boxes.at("INBOX")->messages.erase(store::Uid{1});
+  EXPECT_EQ(world.say("STAT\r\n"), "+OK 2 320\r\n");
+  const std::string_view refusal =
+      "-ERR [IN-USE] Maildrop was changed by another session. Log in again.\r\n";
+  EXPECT_EQ(world.say("LIST\r\n"), refusal);
+  EXPECT_EQ(world.say("RETR 1\r\n"), refusal);
+  EXPECT_EQ(world.say("UIDL\r\n"), refusal);
+  EXPECT_EQ(world.say("QUIT\r\n"), "+OK Logging out.\r\n");
+}
+
 // A mailbox whose messages fail in the middle.
 class TornReader final : public store::MessageReader {
  public:
