@@ -340,6 +340,7 @@ Result<Directory> read_directory(const std::string& path) {
     }
     const ssize_t got =
         invoke("getdents", [&] { return ::getdents64(fd.get(), free.data(), free.size()); });
+    if (got < 0 && errno == ENOENT) return directory;  // removed while it is read
     if (got < 0) return fail_errno("getdents", path);
     if (got == 0) return directory;
     const auto filled = free.first(static_cast<std::size_t>(got));

@@ -172,6 +172,8 @@ void FetchJob::stop() {
 }
 
 Result<void> FetchJob::begin_message(std::string& out) {
+  const bool is_known = message().modseq.value != 0;
+  if (marks().gone && !is_known) return fail(Errc::NotFound, "Message is gone");
   if (needs_data_) {
     if (!hold_) hold_ = selected_.mailbox().hold_for_reading();
     data_.emplace(selected_.mailbox(), message().uid);

@@ -46,8 +46,14 @@ Result<void> Selected::load() {
   messages_ = std::move(known);
   marks_.resize(messages_.size());
   is_loaded_ = true;
+  for (const auto& info : messages_) {
+    keywords_changed_ = learn_keywords(info.flags) || keywords_changed_;
+  }
   for (const auto& info : changes.messages) {
     if (const auto position = find(info.uid)) mark_changed(*position);
+  }
+  for (const store::Uid uid : changes.vanished) {
+    if (const auto position = find(uid)) set(*position, &Marks::gone, true);
   }
   return {};
 }

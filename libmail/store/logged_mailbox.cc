@@ -56,6 +56,7 @@ Result<MailboxStatus> LoggedMailbox::status() {
   TRY(refresh());
   save_index();
   const auto first_unseen = TRY(log_.first_unseen());
+  TRY(log_.sync());
   const Counts& counts = state().messages.counts();
   MailboxStatus status;
   status.uid_validity = state().uid_validity;
@@ -218,7 +219,7 @@ Result<void> LoggedMailbox::catch_up() {
 Result<void> LoggedMailbox::load() {
   TRY(log_.load_messages());
   follow_index();
-  return {};
+  return log_.sync();
 }
 
 // What an index says of the format goes with it when it turns out damaged.

@@ -9,6 +9,7 @@ namespace mail::store {
 namespace {
 
 constexpr std::uint64_t kAtOnce = 6000;  // entries that stay in the processor's cache
+constexpr std::uint64_t kPiece = 200;    // of which the first is wanted, mostly
 
 bool is_unseen(const Entry& entry) { return !entry.flags.has(Flag::Seen); }
 
@@ -91,7 +92,7 @@ Result<void> MessageTable::fetch(Uid uid) {
   Entry entry{};
   const std::uint64_t position = TRY(base_->position_of(uid));
   if (position < base_->count()) TRY(base_->read(position, {&entry, 1}));
-  if (entry.uid == uid) {
+  if (position < base_->count() && entry.uid == uid) {
     auto& fetched = base_->fetched;
     fetched.insert(std::lower_bound(fetched.begin(), fetched.end(), uid), uid);
   } else {
@@ -115,18 +116,24 @@ Result<std::optional<std::size_t>> MessageTable::first_unseen() const {
   };
   // Of those in memory, and of the others; whichever comes first.
   std::optional<Uid> first;
+  std::uint64_t in_memory = 0;
   for (const Entry& entry : entries_) {
     if (entry.removed != 0 || !is_unseen(entry)) continue;
-    first = entry.uid;
-    break;
+    if (in_memory++ == 0) first = entry.uid;
   }
-  for (std::uint64_t at = base_->index->header().first_unseen; at < base_->count(); ++at) {
-    Entry entry{};
-    TRY(base_->read(at, {&entry, 1}));
-    if (first && *first < entry.uid) break;
-    if (!is_unseen(entry) || is_fetched(entry.uid)) continue;
-    first = entry.uid;
-    break;
+  const bool are_others = in_memory < counts_.unseen;
+  const std::uint64_t count = base_->count();
+  std::vector<Entry> piece;
+  bool is_found = !are_others;
+  for (std::uint64_t at = base_->index->header().first_unseen; at < count && !is_found;
+       at += piece.size()) {
+    piece.resize(static_cast<std::size_t>(std::min(count - at, kPiece)));
+    TRY(base_->read(at, piece));
+    const auto found = std::find_if(piece.begin(), piece.end(), [&](const Entry& entry) {
+      return (first && *first < entry.uid) || (is_unseen(entry) && !is_fetched(entry.uid));
+    });
+    is_found = found != piece.end();
+    if (is_found && (!first || found->uid < *first)) first = found->uid;
   }
   if (!first) return std::optional<std::size_t>{};
   auto before = static_cast<std::size_t>(TRY(base_->position_of(*first)));

@@ -43,6 +43,13 @@ class Words {
     return word;
   }
   std::string text() { return unescape(next()); }
+  // Without a copy, mostly. Lives as long as the line and `scratch`.
+  std::string_view text(std::string& scratch) {
+    const auto word = next();
+    if (word.find('%') == std::string_view::npos) return word;
+    scratch = unescape(word);
+    return scratch;
+  }
   std::uint64_t number(int base = 10) {
     const auto value = ascii::to_number<std::uint64_t>(next(), base);
     if (!value) ok_ = false;
@@ -79,7 +86,7 @@ class Words {
 };
 
 // A number is a fingerprint, anything else a name; both ways the same word.
-std::optional<Key> key_of(State& state, const std::string& word) {
+std::optional<Key> key_of(State& state, std::string_view word) {
   const auto number = ascii::to_number<std::uint64_t>(word);
   if (number && std::to_string(*number) == word) return Key{*number, false};
   if (word.size() > Names::kMaxName) return std::nullopt;
@@ -92,7 +99,8 @@ bool apply_message(State& state, Words& in) {
   entry.modseq = in.modseq();
   const WallTime date{std::chrono::microseconds{static_cast<std::int64_t>(in.number())}};
   const auto size = in.size();
-  const std::string word = in.text();
+  std::string scratch;
+  const std::string_view word = in.text(scratch);
   bool old = false;
   in.flags(entry.flags, old);
   if (!in.ok()) return false;
@@ -245,7 +253,8 @@ bool State::apply(std::string_view line) {
 
 Result<void> State::fetch(std::string_view line) {
   if (messages.is_whole()) return {};
-  if (messages.count_fetched() > kManyFetched) return messages.load();
+  constexpr std::size_t kOp = 32;  // octets
+  if (messages.count_fetched() + line.size() / kOp > kManyFetched) return messages.load();
   for (const auto op : ascii::split(line, '\t')) {
     Words in{op};
     const auto verb = in.next();

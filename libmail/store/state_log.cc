@@ -95,6 +95,7 @@ Result<void> make_private_directories(const std::string& path) {
 void StateLog::forget() {
   state_ = State{};
   offset_ = 0;
+  is_replayed_ = false;
   size_when_compacted_ = 0;
   index_.reset();
   is_damaged_ = false;
@@ -328,8 +329,10 @@ Result<void> StateLog::replay() {
       needs_sync_ = true;
     }
     buffer.erase(0, begin);
-    if (got == 0 || buffer.size() > kMaxLine) return {};
+    if (got == 0 || buffer.size() > kMaxLine) break;
   }
+  is_replayed_ = true;
+  return {};
 }
 
 // A damaged line may have given UIDs, and a client may have seen them: they are never given again.
@@ -350,6 +353,7 @@ std::uint64_t StateLog::size_if_compacted() const {
 
 Result<void> StateLog::write(const Ops& ops, bool durable) {
   if (ops.empty()) return {};
+  if (!is_replayed_) TRY(replay());
   if (!state_.fetch(ops.line())) TRY(distrust_index());
   const std::string line = framed(ops.line());
   auto written = sys::pwrite_all(fd_, line, offset_);

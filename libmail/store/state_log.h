@@ -125,6 +125,7 @@ class StateLog {
   std::shared_ptr<const Index> index_;
   bool is_index_distrusted_ = false;
   bool wants_messages_ = false;
+  bool is_replayed_ = false;  // offset_ is the end of the lines
   int depth_ = 0;
   bool needs_sync_ = false;
   bool is_damaged_ = false;

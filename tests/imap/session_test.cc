@@ -67,8 +67,8 @@ TEST_F(TwoSessions, WhatChangesBeforeTheFirstCommandIsToldInItsOrder) {
   say(one_, "f NOOP");  // takes \Recent
   // Those that it was told of, under their numbers, and the new one not before EXISTS.
   EXPECT_EQ(say(two_, "b FETCH 1:* UID"),
-            "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3 FLAGS (\\Flagged))\r\n"
-            "* 4 EXISTS\r\n* 0 RECENT\r\nb OK Fetch completed\r\n");
+            "* 1 FETCH (UID 1)\r\n* 3 FETCH (UID 3 FLAGS (\\Flagged))\r\n"
+            "* 4 EXISTS\r\n* 0 RECENT\r\nb NO [EXPUNGEISSUED] Some messages are gone\r\n");
   EXPECT_EQ(say(two_, "c NOOP"), "* 2 EXPUNGE\r\nc OK Noop completed\r\n");
   EXPECT_EQ(say(two_, "d FETCH 1:* UID"),
             "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 3)\r\n* 3 FETCH (UID 4)\r\n"

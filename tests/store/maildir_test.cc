@@ -93,6 +93,26 @@ TEST(Maildir, TheNextUidIsDovecots) {
   EXPECT_EQ(all(*box).back().uid.value, 9U);
 }
 
+// Damaged, or forged: UIDs given twice, and such as leave no room for more.
+TEST(Maildir, AListOfUidsThatCannotBe) {
+  MaildirFixture fixture;
+  for (const char* name : {"/new", "/cur", "/tmp"}) {
+    std::filesystem::create_directories(fixture.root() + name);
+  }
+  for (const char* name : {"1.a", "2.b", "3.c", "4.d", "5.e"}) {
+    spill(fixture.root() + "/cur/" + name + ":2,", "A: " + std::string(name) + "\n\nx\n");
+  }
+  spill(fixture.root() + "/dovecot-uidlist",
+        "3 V1499999999 N4294967295\n5 :1.a\n5 :2.b\n6 :3.c\n7 :4.d\n4294967295 :5.e\n");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  const auto former = expect_ok(box->former_ids());
+  std::vector<std::pair<std::uint32_t, std::string>> found;
+  for (const auto& [uid, ids] : former) found.emplace_back(uid.value, ids.file_name);
+  EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::string>>{
+                       {5, "1.a"}, {6, "3.c"}, {7, "4.d"}, {8, "2.b"}, {9, "5.e"}}));
+}
+
 // More than the kernel tells of a directory at a time.
 TEST(Maildir, ThousandsOfFilesAreAllListed) {
   MaildirFixture fixture;

@@ -289,6 +289,22 @@ Result<void> MaildirMailbox::add_to_uid_list(std::span<const Given> added, UidLi
   return {};
 }
 
+// A UID that a damaged list gives twice is the first file's. By UID.
+bool MaildirMailbox::forget_equal_hints(std::vector<File>& files) {
+  bool any = false;
+  std::uint32_t last = 0;
+  for (File& file : files) {
+    if (file.uid_hint == 0) continue;
+    if (file.uid_hint == last) {
+      file.uid_hint = 0;
+      any = true;
+    } else {
+      last = file.uid_hint;
+    }
+  }
+  return any;
+}
+
 // To files that have none, `known` being the hashes of the others' names.
 Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
                                        const std::unordered_set<std::uint64_t>& known, Look& now) {
@@ -324,6 +340,7 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
   if (!std::is_sorted(files.begin(), files.end(), comes_before)) {
     std::stable_sort(files.begin(), files.end(), comes_before);
   }
+  if (forget_equal_hints(files)) std::stable_sort(files.begin(), files.end(), comes_before);
   std::vector<Item*> items;
   items.reserve(files.size());
   for (File& file : files) items.push_back(&file);

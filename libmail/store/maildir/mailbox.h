@@ -114,6 +114,7 @@ class MaildirMailbox final : public LoggedMailbox {
   [[nodiscard]] Difference compare_names(const std::vector<File>& files) const;
   Result<void> give_uids(std::vector<File>& files, const std::unordered_set<std::uint64_t>& known,
                          Look& now);
+  static bool forget_equal_hints(std::vector<File>& files);
   void note_places(const std::vector<File>& files);
   // Both directories now, and whether they are as at the last look.
   Result<std::pair<Look, bool>> compare_directories() const;

@@ -18,6 +18,7 @@ namespace mail::store::maildir {
 namespace {
 constexpr std::string_view kMark = "tubepost\n";
 constexpr time_t kStaleSeconds = 120;
+constexpr std::uint32_t kMostUid = INT32_MAX;  // above it somebody wants to use them up
 
 void put_line(std::string& text, const Given& given, const Listed* before) {
   text += std::to_string(given.uid.value);
@@ -52,13 +53,13 @@ UidList::UidList(std::string text) : text_(std::make_unique<const std::string>(s
   for (const auto word : header) {
     const auto number = ascii::to_number<std::uint32_t>(word.substr(1)).value_or(0);
     if (word.front() == 'V') uid_validity = number;
-    if (word.front() == 'N') uid_next = number;
+    if (word.front() == 'N' && number <= kMostUid) uid_next = number;
   }
   while (const auto line = take_line()) {
     const auto colon = line->find(" :");
     const auto space = line->find(' ');
     const auto uid = ascii::to_number<std::uint32_t>(line->substr(0, space));
-    if (!uid || colon == std::string_view::npos) continue;
+    if (!uid || *uid > kMostUid || colon == std::string_view::npos) continue;
     entries_.push_back(
         {*uid, parse_file_name(line->substr(colon + 2)).base, line->substr(space, colon - space)});
     uid_next = std::max(uid_next, *uid + 1);
