@@ -54,6 +54,7 @@ Flags LoggedMailbox::flags_of(const Entry& /*entry*/, const Item& item) const { 
 
 Result<MailboxStatus> LoggedMailbox::status() {
   TRY(refresh());
+  log_.uids_are_told();
   save_index();
   const auto first_unseen = TRY(log_.first_unseen());
   TRY(log_.sync());
@@ -74,6 +75,7 @@ Result<MailboxStatus> LoggedMailbox::status() {
 
 Result<Changes> LoggedMailbox::since(ModSeq after) {
   TRY(refresh());
+  log_.uids_are_told();
   tell_measures(kMany);
   save_index();
   Changes changes;

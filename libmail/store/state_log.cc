@@ -163,16 +163,24 @@ Result<void> StateLog::begin_log() {
 
 Error StateLog::lost() const {
   return make_error(Errc::Corrupt, "Mailbox was replaced",
-                    "state log " + log::escape(path_) + " was removed or replaced under a session");
+                    "state log " + log::escape(path_) + " is another's, or gone, under a session");
 }
 
 // With another log come other UIDs: who has been told those of the first must not name any message
 // by them. A compacted one is the same.
 Result<void> StateLog::check_identity() {
   if (mailbox_id_.empty()) mailbox_id_ = state_.mailbox_id;
-  if (state_.mailbox_id == mailbox_id_ || state_.mailbox_id.empty()) return {};
+  if (state_.mailbox_id.empty() || (state_.mailbox_id == mailbox_id_ && is_as_told())) return {};
   forget();
   return fail(lost());
+}
+
+void StateLog::uids_are_told() {
+  if (told_validity_.value == 0) told_validity_ = state_.uid_validity;
+}
+
+bool StateLog::is_as_told() const {
+  return told_validity_.value == 0 || told_validity_ == state_.uid_validity;
 }
 
 void StateLog::release() {

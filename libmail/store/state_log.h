@@ -60,6 +60,10 @@ class StateLog {
   Result<void> catch_up();
   // Under the lock. `durable`: on disk when it returns. Nothing has changed if it fails.
   Result<void> write(const Ops& ops, bool durable);
+  // Somebody has been told UIDs: with another UIDVALIDITY it is another log from here on.
+  void uids_are_told();
+  [[nodiscard]] bool is_as_told() const;
+  [[nodiscard]] Error lost() const;
   // What others wrote is visible but perhaps not durable; concluding from it needs this first.
   Result<void> sync();
   // State::messages, or State::names too, in memory, so that none is missing afterwards; from then
@@ -102,7 +106,6 @@ class StateLog {
   Result<void> open_and_lock(std::chrono::milliseconds limit);
   Result<bool> is_current();  // whether the name still leads to our descriptor
   Result<void> begin_log();   // first lines of a new file
-  [[nodiscard]] Error lost() const;
   Result<void> check_identity();
   Result<void> replay();
   void begin_with_index();
@@ -118,7 +121,8 @@ class StateLog {
   StateLogOptions options_;
   FileDescriptor fd_;
   State state_;
-  std::string mailbox_id_;    // of the first state
+  std::string mailbox_id_;  // of the first state
+  UidValidity told_validity_;
   std::uint64_t offset_ = 0;  // replayed so far
   std::uint64_t generation_ = 0;
   std::uint64_t size_when_compacted_ = 0;

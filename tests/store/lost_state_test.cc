@@ -138,6 +138,31 @@ TEST_P(LostState, UnderASession) {
 INSTANTIATE_TEST_SUITE_P(Mbox, LostState, testing::Bool(),
                          [](const auto& one) { return one.param ? "BesideDovecot" : "Alone"; });
 
+// An mbox that a Dovecot has numbered, put in the place of another under a session.
+TEST(LostMailbox, AnotherInItsPlace) {
+  MboxFixture fixture;
+  fs::create_directories(fixture.home() + "/mail/.imap/INBOX");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  const Uid uid = add(*box, text(1));
+  all(*box);
+  std::string file;
+  for (const int number : {7, 8}) {
+    file += "From ann@example.org Thu Nov 26 10:00:00 2026\nX-UID: " + std::to_string(number - 6) +
+            (number == 7 ? "\nX-IMAPbase: 1700050000 0000000002\n" : "\n") + text(number) + "\n";
+  }
+  spill(fixture.inbox(), file);
+  const auto is_another = [&] {
+    const auto reader = box->open(uid, View::Wire);
+    return reader && expect_ok(read_all(**reader)) != to_wire(text(1));
+  };
+  EXPECT_FALSE(is_another());
+  static_cast<void>(box->since(ModSeq{0}));
+  EXPECT_FALSE(is_another());
+  EXPECT_FALSE(box->change(expunge({uid})));
+  EXPECT_EQ(all(*expect_ok(fixture.open()->open("INBOX"))).size(), 2U);
+}
+
 // By another session, or by hand: none of the UIDs that were told leads to a message of today.
 template <class Made>
 void remove_under_a_session(const std::function<void(MailStore&)>& remove) {

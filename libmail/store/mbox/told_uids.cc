@@ -56,7 +56,9 @@ Result<void> MboxMailbox::adopt_identity(const Scan& all) {
                       [&](const Found& found) { return keys.contains(found.fingerprint); });
     if (static_cast<std::size_t>(known) <= all.messages.size() / 2) ops.uid_validity({theirs});
   }
-  return ops.empty() ? Result<void>{} : log_.write(ops, true);
+  if (ops.empty()) return {};
+  TRY(log_.write(ops, true));
+  return log_.is_as_told() ? Result<void>{} : fail(log_.lost());
 }
 
 // X-UIDs up to it count, and none of them is given again. Nearly all the room of UIDs in one go is
