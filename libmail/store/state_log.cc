@@ -18,11 +18,11 @@
 namespace mail::store {
 
 void let_validity_pass(const std::string& log_path) {
-  struct ::statx status {};
-  if (::statx(AT_FDCWD, log_path.c_str(), 0, STATX_BTIME | STATX_CTIME, &status) != 0) return;
-  const auto& born = (status.stx_mask & STATX_BTIME) != 0 ? status.stx_btime : status.stx_ctime;
-  const WallTime next{std::chrono::seconds(born.tv_sec + 1)};
-  const auto left = next - std::chrono::system_clock::now();
+  const SystemClock clock;
+  StateLog log{log_path, clock, {}};
+  if (!log.catch_up()) return;
+  const WallTime next{std::chrono::seconds(std::uint64_t{log.state().uid_validity.value} + 1)};
+  const auto left = next - clock.now();
   if (left > left.zero() && left <= std::chrono::seconds(1)) std::this_thread::sleep_for(left);
 }
 namespace {

@@ -19,7 +19,7 @@
 namespace mail::store {
 
 // UIDVALIDITY is a second's number: before a name is free for another mailbox, the second in which
-// the one of this log may have got its own has to be over. Sleeps for less than one.
+// the one of this log got its own has to be over. Sleeps for less than one.
 void let_validity_pass(const std::string& log_path);
 
 struct StateLogOptions {

@@ -54,7 +54,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto index = Index::open(path);
   if (index) {
-    if (auto state = read_state(index)) {
+    auto state = read_state(index);
+    if (state) {
+      for (const std::uint32_t uid : {0U, 1U, 2U, UINT32_MAX}) {
+        static_cast<void>(state->messages.fetch({uid}));
+      }
+      static_cast<void>(state->messages.first_unseen());
+    }
+    if (state && state->messages.load()) {
       for (const Entry& entry : state->messages) static_cast<void>(state->word_of(entry.key()));
       const auto lines = lines_of(*state);
       IndexWriter writer{path};
@@ -65,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto second = Index::open(path);
       check(second != nullptr);
       auto same = read_state(second);
-      check(same.has_value() && lines_of(*same) == lines);
+      check(same.has_value() && same->messages.load() && lines_of(*same) == lines);
     }
     static_cast<void>(index->read(header.format));
   }

@@ -157,7 +157,7 @@ TEST_F(TwoSessions, WhatCannotBeReadStaysUnseen) {
 }
 
 TEST_F(TwoSessions, WhatNobodyWaitsForStaysUnseen) {
-  const std::string big = "Subject: big\r\n\r\n" + std::string(20'000, 'x') + "\r\n";
+  const std::string big = "Subject: big\r\n\r\n" + std::string(40'000, 'x') + "\r\n";
   for (int i = 0; i < 5; ++i) add(big);
   say(one_, "a SELECT INBOX");
   say(two_, "a SELECT INBOX");
