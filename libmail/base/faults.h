@@ -6,7 +6,7 @@
 //   TUBEPOST_FAULT=CALL:N:ACTION[,CALL:N:ACTION]...
 //
 // CALL is the system call's name, of like ones the plain one's (read for pread, write for pwrite,
-// fsync for fdatasync, stat for lstat and fstat), opendir and getdents where directories are read, or * for
+// fsync for fdatasync, stat for lstat and fstat); opendir and getdents read directories; * is
 // any. N counts its calls from 1 (or N+ for this and every later one), ACTION is an errno name
 // (ENOSPC, EDQUOT, EIO, EACCES, EMFILE, EINTR, EAGAIN), `short` (a write does half and says so),
 // `kill` (SIGKILL before the call), `torn` (a write does half, then SIGKILL), `after` (the call is

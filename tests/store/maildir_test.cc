@@ -10,11 +10,15 @@ INSTANTIATE_TEST_SUITE_P(Maildir, StoreConformance,
                          testing::Values(Implementation{
                              "maildir", [] { return std::make_unique<MaildirFixture>(); }}));
 
-TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
-  MaildirFixture fixture;
+void make_empty(const MaildirFixture& fixture) {
   for (const char* name : {"/new", "/cur", "/tmp"}) {
     std::filesystem::create_directories(fixture.root() + name);
   }
+}
+
+TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
+  MaildirFixture fixture;
+  make_empty(fixture);
   spill(fixture.root() + "/cur/1500000000.M1P1.host,S=9,W=11:2,FSa", "A: 1\n\nx\n");
   spill(fixture.root() + "/new/1500000001.M2P1.host", "B: 2\n\ny\n");
   spill(fixture.root() + "/dovecot-uidlist",
@@ -59,9 +63,7 @@ TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
 // Its lines in another order than the files, one name twice, one line torn.
 TEST(Maildir, TheLastLineOfANameCounts) {
   MaildirFixture fixture;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   for (const char* name : {"1.a", "2.b", "3.c", "4.d"}) {
     spill(fixture.root() + "/cur/" + name + ":2,", "A: " + std::string(name) + "\n\nx\n");
   }
@@ -81,9 +83,7 @@ TEST(Maildir, TheLastLineOfANameCounts) {
 // UIDs of messages that Dovecot has expunged are never given again.
 TEST(Maildir, TheNextUidIsDovecots) {
   MaildirFixture fixture;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   spill(fixture.root() + "/cur/1.a:2,", "A: b\n\nx\n");
   spill(fixture.root() + "/dovecot-uidlist", "3 V1499999999 N9\n2 :1.a\n");
   const auto store = fixture.open();
@@ -96,9 +96,7 @@ TEST(Maildir, TheNextUidIsDovecots) {
 // Damaged, or forged: UIDs given twice, and such as leave no room for more.
 TEST(Maildir, AListOfUidsThatCannotBe) {
   MaildirFixture fixture;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   for (const char* name : {"1.a", "2.b", "3.c", "4.d", "5.e"}) {
     spill(fixture.root() + "/cur/" + name + ":2,", "A: " + std::string(name) + "\n\nx\n");
   }
@@ -117,9 +115,7 @@ TEST(Maildir, AListOfUidsThatCannotBe) {
 TEST(Maildir, ThousandsOfFilesAreAllListed) {
   MaildirFixture fixture;
   constexpr int kCount = 9000;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   for (int i = 0; i < kCount; ++i) {
     const std::string base = std::to_string(1'500'000'000 + i) + ".M1P1Q1.host";
     spill(fixture.root() + (i % 3 == 0 ? "/new/" + base : "/cur/" + base + ":2,S"), "A: b\n\n");
@@ -137,9 +133,7 @@ TEST(Maildir, ThousandsOfFilesAreAllListed) {
 // A Dovecot that began anew, with other UIDs: ours stay, and so do the unique-ids that it has told.
 TEST(Maildir, UniqueIdsOutliveAnotherUidValidity) {
   MaildirFixture fixture;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   const auto store = fixture.open();
   const auto box = expect_ok(store->open("INBOX"));
   spill(fixture.root() + "/cur/1500000000.M1P1.host:2,", "A: 1\n\nx\n");
@@ -155,9 +149,7 @@ TEST(Maildir, UniqueIdsOutliveAnotherUidValidity) {
 
 TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
   MaildirFixture fixture;
-  for (const char* name : {"/new", "/cur", "/tmp"}) {
-    std::filesystem::create_directories(fixture.root() + name);
-  }
+  make_empty(fixture);
   const char* const names[] = {"1500000000.1_0.host", "1500000000.M7P1.host",
                                "1500000000.M99P1V2.host", "1500000000.M100P1.host",
                                "1500000000.M5000000000000000000000P1.host"};
