@@ -16,6 +16,15 @@ void make_empty(const MaildirFixture& fixture) {
   }
 }
 
+using NumberedNames = std::vector<std::pair<std::uint32_t, std::string>>;
+NumberedNames names_of(Mailbox& box) {
+  NumberedNames names;
+  for (const auto& [uid, ids] : expect_ok(box.former_ids())) {
+    names.emplace_back(uid.value, ids.file_name);
+  }
+  return names;
+}
+
 TEST(Maildir, TakesDovecotsUidsKeywordsAndForeignFiles) {
   MaildirFixture fixture;
   make_empty(fixture);
@@ -71,12 +80,8 @@ TEST(Maildir, TheLastLineOfANameCounts) {
         "3 V1499999999 N9\n2 :1.a\n3 :3.c\n5 :2.b:2,S\n7 P1 :1.a\n8 :4.d");
   const auto store = fixture.open();
   const auto box = expect_ok(store->open("INBOX"));
-  const auto former = expect_ok(box->former_ids());
-  std::vector<std::pair<std::uint32_t, std::string>> found;
-  for (const auto& [uid, ids] : former) found.emplace_back(uid.value, ids.file_name);
-  EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::string>>{
-                       {3, "3.c"}, {5, "2.b"}, {7, "1.a"}, {9, "4.d"}}));
-  EXPECT_EQ(former.at(Uid{7}).pop3_uidl, "1");
+  EXPECT_EQ(names_of(*box), (NumberedNames{{3, "3.c"}, {5, "2.b"}, {7, "1.a"}, {9, "4.d"}}));
+  EXPECT_EQ(expect_ok(box->former_ids()).at(Uid{7}).pop3_uidl, "1");
   EXPECT_EQ(expect_ok(box->status()).uid_next.value, 10U);
 }
 
@@ -104,11 +109,8 @@ TEST(Maildir, AListOfUidsThatCannotBe) {
         "3 V1499999999 N4294967295\n5 :1.a\n5 :2.b\n6 :3.c\n7 :4.d\n4294967295 :5.e\n");
   const auto store = fixture.open();
   const auto box = expect_ok(store->open("INBOX"));
-  const auto former = expect_ok(box->former_ids());
-  std::vector<std::pair<std::uint32_t, std::string>> found;
-  for (const auto& [uid, ids] : former) found.emplace_back(uid.value, ids.file_name);
-  EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::string>>{
-                       {5, "1.a"}, {6, "3.c"}, {7, "4.d"}, {8, "2.b"}, {9, "5.e"}}));
+  EXPECT_EQ(names_of(*box),
+            (NumberedNames{{5, "1.a"}, {6, "3.c"}, {7, "4.d"}, {8, "2.b"}, {9, "5.e"}}));
 }
 
 // More than the kernel tells of a directory at a time.
