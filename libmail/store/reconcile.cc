@@ -173,6 +173,8 @@ Result<void> LoggedMailbox::reconcile(const std::vector<Item*>& items, Uid floor
 
 Result<void> LoggedMailbox::reconcile_behind(Uid after, std::span<Item* const> items, Uid floor,
                                              Ops& ops, ModSeq modseq, bool any) {
+  constexpr std::size_t kOctets = 48;  // of a message's line, roughly
+  if (state().messages.empty()) ops.reserve(items.size() * kOctets);
   Known known{state(), !items.empty() && !items.front()->name.empty(), after};
   const Uid first = state().uid_next;
   Uid next = first;

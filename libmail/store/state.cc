@@ -70,13 +70,16 @@ class Words {
     if (octets > Entry::kMaxSize) ok_ = false;
     return octets;
   }
-  void flags(Flags& flags, bool& old) {
+  void letters(Flags& flags, bool& old) {
     const auto letters = next();
     for (const auto& [letter, flag] : kFlagLetters) {
       flags.set(flag, letters.find(letter) != std::string_view::npos);
     }
     old = letters.find('O') != std::string_view::npos;
     flags.keywords = {};
+  }
+  void flags(Flags& flags, bool& old) {
+    letters(flags, old);
     while (!at_end()) flags.set_keyword(text());
   }
 
@@ -87,10 +90,39 @@ class Words {
 
 // A number is a fingerprint, anything else a name; both ways the same word.
 std::optional<Key> key_of(State& state, std::string_view word) {
-  const auto number = ascii::to_number<std::uint64_t>(word);
-  if (number && std::to_string(*number) == word) return Key{*number, false};
+  if (word.empty() || ascii::is_digit(word.back())) {
+    const auto number = ascii::to_number<std::uint64_t>(word);
+    if (number && std::to_string(*number) == word) return Key{*number, false};
+  }
   if (word.size() > Names::kMaxName) return std::nullopt;
   return Key{state.names.add(word), true};
+}
+
+bool put_message(State& state, Entry& entry, std::string_view word) {
+  const auto key = key_of(state, word);
+  if (!key) return false;
+  entry.set_key(*key);
+  state.last = std::max(state.last, entry.modseq);
+  state.uid_next = std::max(state.uid_next, Uid{entry.uid.value + 1});
+  state.messages.put(entry);
+  return true;
+}
+
+// Of ascending UIDs, none measured, none with keywords.
+bool apply_messages(State& state, Words& in) {
+  Entry entry;
+  entry.uid = in.uid();
+  entry.modseq = in.modseq();
+  entry.unmeasured = 1;
+  std::string scratch;
+  for (; in.ok() && !in.at_end(); ++entry.uid.value) {
+    const std::string_view word = in.text(scratch);
+    bool old = false;
+    in.letters(entry.flags, old);
+    entry.old = old ? 1 : 0;
+    if (!in.ok() || !put_message(state, entry, word)) return false;
+  }
+  return in.ok();
 }
 
 bool apply_message(State& state, Words& in) {
@@ -104,16 +136,10 @@ bool apply_message(State& state, Words& in) {
   bool old = false;
   in.flags(entry.flags, old);
   if (!in.ok()) return false;
-  const auto key = key_of(state, word);
-  if (!key) return false;
   if (size) entry.set_measure({*size, date});
   if (!size) entry.unmeasured = 1;
   entry.old = old ? 1 : 0;
-  entry.set_key(*key);
-  state.last = std::max(state.last, entry.modseq);
-  state.uid_next = std::max(state.uid_next, Uid{entry.uid.value + 1});
-  state.messages.put(entry);
-  return true;
+  return put_message(state, entry, word);
 }
 
 bool apply_measure(State& state, Words& in) {
@@ -185,6 +211,7 @@ bool apply_one(State& state, std::string_view op) {
   Words in{op};
   const auto verb = in.next();
   if (verb == "uid") return apply_message(state, in);
+  if (verb == "uids") return apply_messages(state, in);
   if (verb == "flags") return apply_flags(state, in, true);
   if (verb == "measure") return apply_measure(state, in);
   if (verb == "stored") return apply_flags(state, in, false);
@@ -261,6 +288,12 @@ Result<void> State::fetch(std::string_view line) {
     const bool is_of_one = verb == "uid" || verb == "flags" || verb == "measure" ||
                            verb == "stored" || verb == "expunge" || verb == "gone";
     if (is_of_one) TRY(messages.fetch(in.uid()));
+    if (verb != "uids") continue;
+    Uid uid = in.uid();
+    for (in.next(); !in.at_end(); in.next(), in.next()) {
+      TRY(messages.fetch(uid));
+      ++uid.value;
+    }
   }
   return {};
 }

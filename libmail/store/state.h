@@ -117,7 +117,11 @@ class Ops {
  public:
   [[nodiscard]] bool empty() const { return line_.empty(); }
   [[nodiscard]] const std::string& line() const { return line_; }
-  void clear() { line_.clear(); }
+  void reserve(std::size_t octets) { line_.reserve(octets); }
+  void clear() {
+    line_.clear();
+    last_ = {};
+  }
 
   void header();
   void uid_validity(UidValidity value);
@@ -127,7 +131,7 @@ class Ops {
   void floor(ModSeq value);
   void last(ModSeq value);
   void forgotten(ModSeq value);
-  void message(const Entry& entry, std::string_view key_word);        // uid
+  void message(const Entry& entry, std::string_view key_word);        // uid, uids
   void flags(Uid uid, ModSeq modseq, const Flags& flags, bool old);   // acknowledged
   void stored(Uid uid, ModSeq modseq, const Flags& flags, bool old);  // as the format has it
   void expunge(Uid uid, ModSeq modseq);                               // acknowledged
@@ -146,6 +150,7 @@ class Ops {
   void number(std::uint64_t value);
   void flag_words(const Flags& flags, bool old);
   std::string line_;
+  Entry last_{};  // of the `uids` at the end of the line; its UID is 0 where there is none
 };
 
 // All of `state`, whose messages and names are loaded, as lines; what is too old to be asked for is

@@ -346,7 +346,7 @@ Result<void> StateLog::replay() {
 // A damaged line may have given UIDs, and a client may have seen them: they are never given again.
 // Any number of readers come to the same result.
 void StateLog::skip_lost_uids(std::size_t octets) {
-  constexpr std::size_t kLeast = sizeof("uid 1 1 0 0 k -");  // with TAB
+  constexpr std::size_t kLeast = sizeof(" k -") - 1;  // of "uids"
   const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(octets / kLeast, 1U << 24U));
   const std::uint32_t room = UINT32_MAX - 1 - std::min(state_.uid_next.value, UINT32_MAX - 1);
   state_.uid_next.value += std::min(most, room);

@@ -19,6 +19,7 @@ constexpr std::size_t kMaxVanished = 10'000;      // tombstones kept over a comp
 void Ops::begin(std::string_view verb) {
   if (!line_.empty()) line_ += '\t';
   line_ += verb;
+  last_ = {};
 }
 
 void Ops::word(std::string_view text) {
@@ -94,17 +95,22 @@ void Ops::forgotten(ModSeq value) {
   number(value.value);
 }
 void Ops::message(const Entry& entry, std::string_view key_word) {
-  begin("uid");
-  number(entry.uid.value);
-  number(entry.modseq.value);
-  number(static_cast<std::uint64_t>(entry.date.time_since_epoch().count()));
-  if (entry.unmeasured == 0) {
-    number(entry.size);
-  } else {
-    line_ += " -";
+  const bool is_short = entry.unmeasured != 0 && entry.flags.keywords.empty();
+  const bool is_next = is_short && last_.uid.value != 0 && last_.modseq == entry.modseq &&
+                       last_.uid.value + 1 == entry.uid.value;
+  if (!is_next) {
+    begin(is_short ? "uids" : "uid");
+    number(entry.uid.value);
+    number(entry.modseq.value);
+  }
+  if (!is_short) {
+    number(static_cast<std::uint64_t>(entry.date.time_since_epoch().count()));
+    if (entry.unmeasured == 0) number(entry.size);
+    if (entry.unmeasured != 0) line_ += " -";
   }
   word(key_word);
   flag_words(entry.flags, entry.old != 0);
+  if (is_short) last_ = entry;
 }
 void Ops::measure(Uid uid, const Measure& measure) {
   begin("measure");
