@@ -154,7 +154,10 @@ TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
   make_empty(fixture);
   const char* const names[] = {"1500000000.1_0.host", "1500000000.M7P1.host",
                                "1500000000.M99P1V2.host", "1500000000.M100P1.host",
-                               "1500000000.M5000000000000000000000P1.host"};
+                               "1500000000.M5000000000000000000000P1.host",
+                               // Beyond what fits beside seconds in one number.
+                               "1500000000.M2000000P1.host", "1500000000.M10000000P1.host",
+                               "17000000000000000000.M3P1.host", "18000000000000000000.M2P1.host"};
   for (const char* name : names)
     spill(fixture.root() + "/new/" + name, "A: " + std::string(name) + "\n\nx\n");
   const auto store = fixture.open();
@@ -164,7 +167,8 @@ TEST(Maildir, MessagesOfOneSecondComeInTheOrderOfTheirArrival) {
     order.push_back(body(*box, message.uid, View::Wire).substr(3, 16));
   EXPECT_EQ(order,
             (std::vector<std::string>{"1500000000.1_0.h", "1500000000.M5000", "1500000000.M7P1.",
-                                      "1500000000.M99P1", "1500000000.M100P"}));
+                                      "1500000000.M99P1", "1500000000.M100P", "1500000000.M2000",
+                                      "1500000000.M1000", "1700000000000000", "1800000000000000"}));
 }
 
 std::vector<std::string> files_in(const std::string& directory) {

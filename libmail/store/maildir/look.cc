@@ -27,6 +27,19 @@ bool is_settled(const struct ::stat& status) {
   return age > (is_coarse ? 2000 : 50);
 }
 
+// The time of arrival_of() in one number, as far as it has room: of equal ones arrival_of() tells.
+std::uint64_t short_arrival_of(std::string_view name) {
+  constexpr std::uint64_t kMicros = 1UL << 20U;
+  const auto [seconds, micros] = arrival_of(name);
+  if (seconds >= UINT64_MAX / kMicros) return UINT64_MAX;
+  return seconds * kMicros + std::min(micros, kMicros - 1);
+}
+
+struct Arrival {
+  std::uint64_t time;
+  std::size_t index;  // of what was found
+};
+
 // What messages' files are called; valid as long as this is, and the names are.
 class Bases {
  public:
@@ -63,29 +76,44 @@ Result<MaildirMailbox::Listing> MaildirMailbox::list() {
         continue;
       }
       const bool may_be_none = type == sys::Directory::Type::Unknown;
-      found.push_back({arrival_of(name), name, is_new, may_be_none});
+      found.push_back({name, is_new, may_be_none});
     }
     directories.push_back(*std::move(directory));
   }
-  return in_order(std::move(found));
+  return in_order(found);
 }
 
 // The names are copied: what lies in the directories' own order is slow to go through in another.
-MaildirMailbox::Listing MaildirMailbox::in_order(std::vector<Found> found) {
-  std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
-    if (a.arrival != b.arrival) return a.arrival < b.arrival;
+MaildirMailbox::Listing MaildirMailbox::in_order(const std::vector<Found>& found) {
+  std::vector<Arrival> arrivals;
+  arrivals.reserve(found.size());
+  std::size_t octets = 0;
+  for (const Found& one : found) {
+    arrivals.push_back({short_arrival_of(one.name), arrivals.size()});
+    octets += one.name.size();
+  }
+  std::sort(arrivals.begin(), arrivals.end(), [&](const Arrival& x, const Arrival& y) {
+    if (x.time != y.time) return x.time < y.time;
+    const Found& a = found[x.index];
+    const Found& b = found[y.index];
     const auto base_of = [](const Found& one) { return parse_file_name(one.name).base; };
-    return std::tuple(base_of(a), !a.is_new, a.name) < std::tuple(base_of(b), !b.is_new, b.name);
+    return std::tuple(arrival_of(a.name), base_of(a), !a.is_new, a.name) <
+           std::tuple(arrival_of(b.name), base_of(b), !b.is_new, b.name);
   });
   Listing listing;
-  std::size_t octets = 0;
-  for (const Found& one : found) octets += one.name.size();
   char* at = listing.names.emplace_back(std::make_unique_for_overwrite<char[]>(octets)).get();
   // Of two files with one base name the one in cur/, and of two there the last; look() parts them.
   std::vector<File>& files = listing.files;
   files.reserve(found.size());
   namesakes_.clear();
-  for (const Found& one : found) {
+  // Where each lies is known ahead: waited for one by one they would cost three times as much.
+  const auto ahead = [&](std::size_t i) {
+    return &found[arrivals[std::min(i, arrivals.size() - 1)].index];
+  };
+  for (std::size_t i = 0; i < arrivals.size(); ++i) {
+    __builtin_prefetch(ahead(i + 16));
+    __builtin_prefetch(ahead(i + 8)->name.data());
+    const Found& one = *ahead(i);
     const std::string_view name{at, one.name.copy(at, one.name.size())};
     at += name.size();
     const FileName parsed = parse_file_name(name);
@@ -276,15 +304,20 @@ Result<UidList> MaildirMailbox::read_uid_list_if_changed(bool& is_changed) const
 
 Result<void> MaildirMailbox::add_to_uid_list(std::span<const Given> added, UidList& before,
                                              Look& now) {
-  const UidValidity validity = state().uid_validity;
-  if (!TRY(maildir::add_to_uid_list(uid_list_path_, validity, added, before))) {
-    TRY(log_.load_names());
-    Bases bases{state().names};
-    std::vector<Given> all;
-    all.reserve(state().messages.size());
-    for (const Entry& entry : state().messages) all.push_back({entry.uid, bases.of(entry)});
-    TRY(write_uid_list(uid_list_path_, validity, state().uid_next, all, before));
+  if (!TRY(maildir::add_to_uid_list(uid_list_path_, state().uid_validity, added, before))) {
+    return write_uid_list(before, now);
   }
+  now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
+  return {};
+}
+
+Result<void> MaildirMailbox::write_uid_list(UidList& before, Look& now) {
+  TRY(log_.load_names());
+  Bases bases{state().names};
+  std::vector<Given> all;
+  all.reserve(state().messages.size());
+  for (const Entry& entry : state().messages) all.push_back({entry.uid, bases.of(entry)});
+  TRY(maildir::write_uid_list(uid_list_path_, state().uid_validity, state().uid_next, all, before));
   now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
   return {};
 }
@@ -353,6 +386,7 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
     next.uid_next(floor);
     TRY(log_.write(next, true));
   }
+  if (uids.uid_validity == 0) return write_uid_list(uids, now);
   Bases bases{state().names};
   std::vector<Given> added;
   for (const Entry& entry : state().messages) {
@@ -361,7 +395,7 @@ Result<void> MaildirMailbox::give_uids(std::vector<File>& files,
     const Listed* const listed = uids.find(base);
     if (listed == nullptr || listed->uid != entry.uid.value) added.push_back({entry.uid, base});
   }
-  if (!added.empty() || uids.uid_validity == 0) return add_to_uid_list(added, uids, now);
+  if (!added.empty()) return add_to_uid_list(added, uids, now);
   now.uid_list = stamp_of(TRY(sys::stat(uid_list_path_)));
   return {};
 }

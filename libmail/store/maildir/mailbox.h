@@ -97,13 +97,12 @@ class MaildirMailbox final : public LoggedMailbox {
     std::vector<std::unique_ptr<char[]>> names;  // of the files
   };
   struct Found {
-    std::pair<std::uint64_t, std::uint64_t> arrival;
     std::string_view name;  // with flags
     bool is_new = false;
     bool may_be_none = false;
   };
   Result<Listing> list();
-  Listing in_order(std::vector<Found> found);
+  Listing in_order(const std::vector<Found>& found);
   Result<void> look();  // under the log's lock
   // Names by their hashes.
   struct Difference {
@@ -122,6 +121,7 @@ class MaildirMailbox final : public LoggedMailbox {
   void remember_own_changes(const std::pair<Look, bool>& before);
   Result<UidList> read_uid_list_if_changed(bool& is_changed) const;
   Result<void> add_to_uid_list(std::span<const Given> added, UidList& before, Look& now);
+  Result<void> write_uid_list(UidList& before, Look& now);  // all
   Result<void> apply_pending();
   Result<void> resolve_all();
   // append.cc

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <thread>
@@ -21,7 +23,8 @@ constexpr time_t kStaleSeconds = 120;
 constexpr std::uint32_t kMostUid = INT32_MAX;  // above it somebody wants to use them up
 
 void put_line(std::string& text, const Given& given, const Listed* before) {
-  text += std::to_string(given.uid.value);
+  std::array<char, 10> digits{};
+  text.append(digits.begin(), std::to_chars(digits.begin(), digits.end(), given.uid.value).ptr);
   if (before != nullptr) {
     if (const auto uidl = before->pop3_uidl(); !uidl.empty()) text.append(" P").append(uidl);
     if (const auto guid = before->guid(); !guid.empty()) text.append(" G").append(guid);
@@ -93,6 +96,7 @@ void UidList::sort() {
 }
 
 const Listed* UidList::find(std::string_view base) {
+  if (entries_.empty()) return nullptr;
   if (next_ < entries_.size() && entries_[next_].base == base) return &entries_[next_++];
   const std::uint64_t hash = hash_of(base);
   auto at = std::lower_bound(by_hash_.begin(), by_hash_.end(), hash,
