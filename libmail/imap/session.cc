@@ -70,7 +70,8 @@ Session::Session(store::MailStore& store, const Clock& clock, SessionSettings se
 Want Session::want() const {
   if (!out_.empty()) return closing_ ? Want::Close : Want::Input;
   if (closing_) return Want::Close;
-  return idling_ && !input_ready_ ? Want::Wait : Want::Input;
+  const bool waits = idling_ || (selected_ && selected_->mailbox().is_unsettled());
+  return waits && !input_ready_ ? Want::Wait : Want::Input;
 }
 
 std::string Session::take_output() {
@@ -140,7 +141,7 @@ void Session::leave_mailbox() {
   selected_.reset();
 }
 
-// IDLE (RFC 2177): whatever arrives, changes or is due.
+// IDLE (RFC 2177): whatever arrives, changes or is due. Or a pause of the client's.
 void Session::woken(Woken reason) {
   if (reason == Woken::Input) {
     input_ready_ = true;
@@ -151,6 +152,8 @@ void Session::woken(Woken reason) {
     timed_out();
     return;
   }
+  if (selected_) selected_->mailbox().settle();
+  if (!idling_) return;
   const auto before = out_.size();
   tell_changes(true, false);
   if (out_.size() == before && now >= last_said_ + settings_.idle_notify) {
@@ -159,9 +162,15 @@ void Session::woken(Woken reason) {
   if (out_.size() != before) last_said_ = now;
 }
 
-int Session::event_fd() const { return selected_ ? selected_->mailbox().event_fd() : -1; }
+int Session::event_fd() const {
+  return idling_ && selected_ ? selected_->mailbox().event_fd() : -1;
+}
 
 MonotonicTime Session::wait_until() const {
+  constexpr std::chrono::milliseconds kPause{100};
+  if (selected_ && selected_->mailbox().is_unsettled()) {
+    return std::min(deadline(), clock_.monotonic() + kPause);
+  }
   const auto keepalive = std::min(last_said_ + settings_.idle_notify, deadline());
   if (!selected_) return keepalive;
   return std::min(keepalive, clock_.monotonic() +

@@ -137,6 +137,8 @@ class SharedMailbox final : public Mailbox {
   Result<std::map<Uid, FormerIds>> former_ids() override { return core_->former_ids(); }
   [[nodiscard]] MessageCache* cache() override { return core_->cache(); }
   [[nodiscard]] int event_fd() override { return core_->event_fd(); }
+  [[nodiscard]] bool is_unsettled() const override { return core_->is_unsettled(); }
+  void settle() override { core_->settle(); }
   Result<void> fold() override { return core_->fold(); }
   Result<void> lock_exclusively() override { return core_->lock_exclusively(); }
 

@@ -185,6 +185,10 @@ class Mailbox {
 
   // Readable when something may have changed (inotify); -1: none, poll since() instead.
   [[nodiscard]] virtual int event_fd() { return -1; }
+  // Many changes that are durable may be left for a moment in which nobody waits, settle(): until
+  // then other programs do not see them. fold() does it too.
+  [[nodiscard]] virtual bool is_unsettled() const { return false; }
+  virtual void settle() {}
   // Folds what is only in the state log into the mailbox's own format (mbox flags), as far as a
   // lock can be had; called at close. Destructors do not.
   virtual Result<void> fold() { return {}; }

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "libmail/store/maildir/mail_store.h"
 #include "libmail/store/memory/mail_store.h"
 #include "libmail/store/message_source.h"
 
@@ -197,6 +201,117 @@ TEST_F(TwoSessions, AppendIsSpooledAndTold) {
                 std::to_string(big.size()) + ")\r\nc OK Fetch completed\r\n");
   world_->fail_next(Errc::OverQuota);
   EXPECT_TRUE(say(session, "d APPEND INBOX {3+}\r\nabc").starts_with("d NO [OVERQUOTA]"));
+}
+
+namespace fs = std::filesystem;
+
+// Two sessions over a Maildir of many new messages.
+class ManyChanges : public testing::Test {
+ protected:
+  static constexpr int kCount = 150;
+  void SetUp() override {
+    std::string pattern = fs::temp_directory_path() / "tubepost-imap-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    for (const char* name : {"cur", "new", "tmp"}) fs::create_directory(root_ / name);
+    for (int n = 0; n < kCount; ++n) {
+      const fs::path file = root_ / "new" / (std::to_string(1500000000 + n) + ".M1P1.host");
+      std::ofstream(file) << "Subject: " << n << "\n\nbody\n";
+    }
+    // A directory that was changed just now is listed again.
+    for (const char* name : {"cur", "new"}) {
+      fs::last_write_time(root_ / name, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  [[nodiscard]] std::unique_ptr<store::MailStore> open() const {
+    return std::make_unique<store::maildir::MaildirMailStore>(
+        store::Location{store::Format::Maildir, root_, root_, {}, {}, "Maildir++"},
+        store::Settings{});
+  }
+  static std::string say(Session& session, std::string_view line) {
+    session.receive(std::string(line) + "\r\n");
+    std::string all;
+    for (std::string part; !(part = session.take_output()).empty();) all += part;
+    return all;
+  }
+  [[nodiscard]] std::ptrdiff_t new_files() const {
+    return std::distance(fs::directory_iterator(root_ / "new"), fs::directory_iterator{});
+  }
+
+  ManualClock clock_;
+  fs::path root_;
+};
+
+TEST_F(ManyChanges, OtherProgramsSeeThemWhenTheClientPauses) {
+  const auto store = open();
+  Session session{*store, clock_, {}, "a", ""};
+  session.take_output();
+  EXPECT_NE(say(session, "a SELECT INBOX").find("* 150 RECENT"), std::string::npos);
+  EXPECT_EQ(new_files(), kCount);
+  ASSERT_EQ(session.want(), Want::Wait);
+  EXPECT_EQ(session.event_fd(), -1);
+  EXPECT_LE(session.wait_until(), clock_.monotonic() + std::chrono::seconds(1));
+  session.woken(Woken::Input);  // no pause
+  EXPECT_EQ(session.want(), Want::Input);
+  EXPECT_NE(say(session, "b FETCH 7 BODY.PEEK[]").find("Subject: 6\r\n"), std::string::npos);
+  EXPECT_EQ(new_files(), kCount);
+  ASSERT_EQ(session.want(), Want::Wait);
+  session.woken(Woken::Time);
+  EXPECT_EQ(session.take_output(), "");
+  EXPECT_EQ(new_files(), 0);
+  EXPECT_EQ(session.want(), Want::Input);
+  // A few are seen at once.
+  say(session, "c STORE 1:2 +FLAGS.SILENT (\\Flagged)");
+  EXPECT_EQ(session.want(), Want::Input);
+  say(session, "d STORE 1:* +FLAGS.SILENT (\\Seen)");
+  ASSERT_EQ(session.want(), Want::Wait);
+  clock_.advance(std::chrono::hours(1));
+  session.woken(Woken::Time);
+  EXPECT_EQ(session.take_output(), "* BYE Disconnected for inactivity\r\n");
+}
+
+TEST_F(ManyChanges, InIdleAndAtLogoutToo) {
+  {
+    const auto store = open();
+    Session session{*store, clock_, {}, "a", ""};
+    session.take_output();
+    say(session, "a SELECT INBOX");
+    EXPECT_EQ(say(session, "b IDLE"), "+ idling\r\n");
+    EXPECT_EQ(new_files(), kCount);
+    EXPECT_LE(session.wait_until(), clock_.monotonic() + std::chrono::seconds(1));
+    session.woken(Woken::Time);
+    EXPECT_EQ(session.take_output(), "");
+    EXPECT_EQ(new_files(), 0);
+    EXPECT_GT(session.wait_until(), clock_.monotonic() + std::chrono::seconds(1));
+    say(session, "DONE");
+    say(session, "c STORE 1:* +FLAGS.SILENT (\\Seen)");
+    say(session, "d LOGOUT");
+  }
+  for (const auto& entry : fs::directory_iterator(root_ / "cur")) {
+    EXPECT_TRUE(entry.path().string().ends_with(":2,S")) << entry.path();
+  }
+}
+
+// Another session does what this one has left, whichever is first.
+TEST_F(ManyChanges, AreAllTheSameToAnotherSession) {
+  const auto store = open();
+  const auto others = open();
+  Session one{*store, clock_, {}, "a", ""};
+  Session two{*others, clock_, {}, "a", ""};
+  one.take_output();
+  two.take_output();
+  say(one, "a SELECT INBOX");
+  EXPECT_NE(say(two, "a SELECT INBOX").find("* 0 RECENT"), std::string::npos);
+  EXPECT_EQ(new_files(), 0);
+  EXPECT_NE(say(one, "b FETCH 7 BODY[]").find("Subject: 6\r\n"), std::string::npos);
+  say(one, "c STORE 1:* +FLAGS.SILENT (\\Flagged)");
+  say(two, "c STORE 8 +FLAGS.SILENT (\\Seen)");
+  one.woken(Woken::Time);
+  say(one, "d NOOP");
+  EXPECT_EQ(say(one, "e FETCH 7:8 FLAGS"),
+            "* 7 FETCH (FLAGS (\\Flagged \\Seen \\Recent))\r\n"
+            "* 8 FETCH (FLAGS (\\Flagged \\Seen \\Recent))\r\ne OK Fetch completed\r\n");
 }
 
 }  // namespace

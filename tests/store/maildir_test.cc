@@ -2,6 +2,7 @@
 #include "libmail/store/maildir/file_name.h"
 #include "libmail/store/message_source.h"
 #include "tests/store/disk_fixture.h"
+#include "tests/store/spoilt_call.h"
 
 namespace mail::store {
 namespace {
@@ -178,6 +179,77 @@ std::vector<std::string> files_in(const std::string& directory) {
   }
   std::sort(paths.begin(), paths.end());
   return paths;
+}
+
+Edit flag_all(Flag flag) {
+  return [flag](const Snapshot& snapshot) {
+    std::vector<Change> wishes;
+    snapshot.for_each([&](const MessageInfo& info) {
+      Flags flags = info.flags;
+      flags.set(flag);
+      wishes.push_back({info.uid, flags, true, false});
+    });
+    return wishes;
+  };
+}
+
+// What somebody waits for is that they are durable; a pause of his is long enough for the renames.
+TEST(Maildir, ManyFlagsAreAcknowledgedBeforeTheFilesAreRenamed) {
+  constexpr std::size_t kCount = 150;
+  for (const std::string how : {"settled", "folded", "expunged", "killed"}) {
+    MaildirFixture fixture;
+    make_empty(fixture);
+    for (std::size_t n = 0; n < kCount; ++n) {
+      spill(fixture.root() + "/new/" + std::to_string(1500000000 + n) + ".M1P1.host",
+            "A: 1\n\nx\n");
+    }
+    // A directory that was changed just now is listed again.
+    for (const char* name : {"/cur", "/new"}) {
+      const auto now = std::filesystem::file_time_type::clock::now();
+      std::filesystem::last_write_time(fixture.root() + name, now - std::chrono::hours(1));
+    }
+    const auto count = [&](const std::string& directory, const std::string& end) {
+      const auto files = files_in(fixture.root() + directory);
+      return std::count_if(files.begin(), files.end(),
+                           [&](const std::string& path) { return path.ends_with(end); });
+    };
+    {
+      const auto store = fixture.open();
+      const auto box = expect_ok(store->open("INBOX"));
+      expect_ok(box->status());
+      const auto flag = [&] {
+        EXPECT_EQ(expect_ok(box->change(flag_all(Flag::Flagged))).messages.size(), kCount) << how;
+      };
+      EXPECT_EQ(calls("fsync", flag), 1U) << how;
+      EXPECT_EQ(count("/new", "host"), kCount) << how;
+      if (how == "folded") expect_ok(box->fold());
+      if (how == "expunged") {
+        expect_ok(box->change([&](const Snapshot& snapshot) {
+          std::vector<Change> wishes;
+          snapshot.for_each([&](const MessageInfo& info) {
+            wishes.push_back({info.uid, std::nullopt, false, true});
+          });
+          return wishes;
+        }));
+      }
+      EXPECT_EQ(box->is_unsettled(), how == "settled" || how == "killed") << how;
+      if (how == "settled") {
+        EXPECT_EQ(body(*box, all(*box).at(7).uid, View::Wire), "A: 1\r\n\r\nx\r\n");
+        EXPECT_EQ(count("/new", "host"), kCount) << how;
+        box->settle();
+        EXPECT_FALSE(box->is_unsettled());
+        EXPECT_EQ(body(*box, all(*box).at(7).uid, View::Wire), "A: 1\r\n\r\nx\r\n");
+      }
+    }
+    if (how != "killed") {
+      EXPECT_EQ(count("/cur", ":2,F"), how == "expunged" ? 0 : kCount) << how;
+    }
+    const auto store = fixture.open();
+    const auto messages = all(*expect_ok(store->open("INBOX")));
+    EXPECT_EQ(messages.size(), how == "expunged" ? 0 : kCount) << how;
+    for (const auto& message : messages) EXPECT_TRUE(message.flags.has(Flag::Flagged)) << how;
+    EXPECT_EQ(count("/cur", ":2,F"), how == "expunged" ? 0 : kCount) << how;
+  }
 }
 
 TEST(Maildir, CopiesAreLinksToTheSameFile) {

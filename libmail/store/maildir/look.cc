@@ -200,7 +200,7 @@ void MaildirMailbox::remember_own_changes(const std::pair<Look, bool>& before) {
 Result<void> MaildirMailbox::refresh() {
   watch_.look({path_ + "/new", path_ + "/cur", log_.path()});
   TRY(catch_up());
-  if (has_looked_ && !has_pending() && state().intents.empty()) {
+  if (has_looked_ && (is_unsettled_ || !has_pending()) && state().intents.empty()) {
     // Another's change may hide behind one that is young: listed each time until it cannot. Behind
     // our own only once, then.
     const auto now = compare_directories();
@@ -216,7 +216,7 @@ Result<void> MaildirMailbox::refresh() {
 Result<void> MaildirMailbox::look() {
   TRY(catch_up());
   TRY(load());
-  has_looked_ = is_own_change_ = false;
+  has_looked_ = is_own_change_ = is_unsettled_ = false;
   TRY(resolve_all());
   TRY(read_keywords());
   Look now = TRY(compare_directories())

@@ -74,6 +74,7 @@ WallTime date_of(const struct ::stat& status) {
 }
 
 constexpr std::size_t kMaxKeywords = 26;  // a to z
+constexpr std::size_t kMany = 100;        // changes
 
 // Dovecot reads the file again when its time is another second's: it grows with each change.
 Result<void> write_keywords(const std::string& path, const Keywords& keywords) {
@@ -234,6 +235,7 @@ void MaildirMailbox::restore() {
 
 // The flags that their names have now are not known any more when the log has others.
 void MaildirMailbox::before_change(const std::vector<Change>& wishes) {
+  if (wishes.size() > kMany && !log_.load_names()) return;  // each by itself costs a page
   for (const Change& wish : wishes) {
     const Entry* const entry = state().messages.find(wish.uid);
     if (entry == nullptr || wish.expunge || other_places_.contains(wish.uid)) continue;
@@ -258,8 +260,7 @@ Result<void> MaildirMailbox::apply_pending() {
   std::set<std::string> changed;  // directories
   const auto places = other_places_;
   for (const auto& [uid, from] : places) {
-    if (!state().messages.contains(uid)) continue;
-    const std::string base = TRY(log_.word_of(uid));
+    const std::string base(parse_file_name(std::string_view{from}.substr(from.find('/') + 1)).base);
     const Entry* const entry = state().messages.find(uid);
     if (entry == nullptr || entry->pending == 0) continue;
     const bool was_new = from.starts_with("new/");
@@ -305,15 +306,24 @@ Result<void> MaildirMailbox::apply_pending() {
 }
 
 Result<void> MaildirMailbox::fold() {
+  settle();
   TRY(refresh());
   tell_measures(1);
   save_index();
   return {};
 }
 
-void MaildirMailbox::take_over(bool /*flags*/, bool /*expunged*/) {
+// Renames of many files keep nobody waiting who has been told that his flags are durable.
+void MaildirMailbox::take_over(bool /*flags*/, bool expunged) {
+  is_unsettled_ = true;
+  if (expunged || state().messages.pending() <= kMany) settle();
+}
+
+void MaildirMailbox::settle() {
+  if (!std::exchange(is_unsettled_, false)) return;
   const auto done = [&]() -> Result<void> {
     const auto guard = TRY(log_.lock());
+    TRY(load());
     const auto before = TRY(compare_directories());
     TRY(apply_pending());
     remember_own_changes({before.first, before.second && has_looked_});

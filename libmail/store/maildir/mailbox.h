@@ -49,6 +49,8 @@ class MaildirMailbox final : public LoggedMailbox {
   Result<std::string> from_line(Uid uid) override;
   Result<std::map<Uid, FormerIds>> former_ids() override;
   [[nodiscard]] int event_fd() override;
+  [[nodiscard]] bool is_unsettled() const override { return is_unsettled_; }
+  void settle() override;
   Result<void> fold() override;
   Result<void> lock_exclusively() override;
 
@@ -169,6 +171,7 @@ class MaildirMailbox final : public LoggedMailbox {
   std::string path_;  // places_.path
   std::string uid_list_path_;
   bool has_looked_ = false;
+  bool is_unsettled_ = false;  // what is pending is ours, and where those files lie is known
   bool is_own_change_ = false;  // what has changed since the listing was our doing
   Look look_;
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
