@@ -8,7 +8,7 @@ namespace mail::imap {
 
 enum class Want : std::uint8_t {
   Input,     // octets from the client
-  Wait,      // IDLE: the client, the mailbox or time
+  Wait,      // the client, the mailbox or time: IDLE, or work for a pause
   Tls,       // STARTTLS was answered
   LoggedIn,  // the connection goes to Session
   Close,

@@ -21,7 +21,7 @@ namespace mail::net {
 
 enum class Want : std::uint8_t {
   Input,     // octets from the peer
-  Wait,      // IDLE: peer, event or time
+  Wait,      // peer, event or time: IDLE, or work for a pause
   Tls,       // start TLS now
   Work,      // something to do once the output is written; session.work()
   HandOver,  // logged in: serve() returns, the role hands the connection over (libmail/login)

@@ -232,6 +232,7 @@ void LoggedMailbox::follow_index() {
 }
 
 void LoggedMailbox::save_index() {
+  if (is_unsettled()) return;  // another would follow
   if (log_.is_damaged() || (!is_index_stale_ && !log_.is_index_behind())) return;
   is_index_stale_ = false;
   const auto saved = log_.save_index([this](IndexWriter& writer) { put_format(writer); });

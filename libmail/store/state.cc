@@ -100,7 +100,7 @@ std::optional<Key> key_of(State& state, std::string_view word) {
 
 bool put_message(State& state, Entry& entry, std::string_view word) {
   const auto key = key_of(state, word);
-  if (!key) return false;
+  if (!key || entry.uid.value == 0 || entry.uid.value == UINT32_MAX) return false;
   entry.set_key(*key);
   state.last = std::max(state.last, entry.modseq);
   state.uid_next = std::max(state.uid_next, Uid{entry.uid.value + 1});
@@ -291,6 +291,7 @@ Result<void> State::fetch(std::string_view line) {
     if (verb != "uids") continue;
     Uid uid = in.uid();
     for (in.next(); !in.at_end(); in.next(), in.next()) {
+      if (messages.count_fetched() > kManyFetched) return messages.load();
       TRY(messages.fetch(uid));
       ++uid.value;
     }

@@ -99,7 +99,7 @@ void StateLog::forget() {
   size_when_compacted_ = 0;
   index_.reset();
   is_damaged_ = false;
-  ++generation_;
+  ++lines_read_;
 }
 
 Result<bool> StateLog::is_current() {
@@ -217,7 +217,6 @@ void StateLog::take_index(std::shared_ptr<const Index> index) {
   if (!state || (wants_messages_ && !state->messages.load())) return;
   state_ = *std::move(state);
   index_ = std::move(index);
-  ++generation_;
 }
 
 // Instead of replaying the log from its beginning.
@@ -333,7 +332,7 @@ Result<void> StateLog::replay() {
         skip_lost_uids(line.size());
       }
       offset_ += line.size() + 1;
-      ++generation_;
+      ++lines_read_;
       needs_sync_ = true;
     }
     buffer.erase(0, begin);
@@ -372,7 +371,6 @@ Result<void> StateLog::write(const Ops& ops, bool durable) {
   }
   needs_sync_ = needs_sync_ && !durable;
   offset_ += line.size();
-  ++generation_;
   state_.apply(ops.line());
   if (offset_ > options_.compact_above && offset_ > 3 * size_if_compacted()) {
     // The line stands; a compaction that fails is tried again with the next one.
@@ -425,7 +423,7 @@ Result<void> StateLog::compact() {
   offset_ = size_when_compacted_ = size;
   index_.reset();  // of the old one
   is_damaged_ = false;
-  ++generation_;
+  ++lines_read_;
   return sys::fsync_directory(parent_directory(path_));
 }
 

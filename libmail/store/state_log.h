@@ -97,8 +97,8 @@ class StateLog {
   [[nodiscard]] const std::string& path() const { return path_; }
   // Some line was passed over: what it said is not known.
   [[nodiscard]] bool is_damaged() const { return is_damaged_; }
-  // Grows with each line replayed or written, and changes when everything was read anew.
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  // Grows with each line read: others', or all of them anew.
+  [[nodiscard]] std::uint64_t lines_read() const { return lines_read_; }
 
  private:
   void release();
@@ -124,7 +124,7 @@ class StateLog {
   std::string mailbox_id_;  // of the first state
   UidValidity told_validity_;
   std::uint64_t offset_ = 0;  // replayed so far
-  std::uint64_t generation_ = 0;
+  std::uint64_t lines_read_ = 0;
   std::uint64_t size_when_compacted_ = 0;
   std::shared_ptr<const Index> index_;
   bool is_index_distrusted_ = false;

@@ -181,16 +181,43 @@ std::vector<std::string> files_in(const std::string& directory) {
   return paths;
 }
 
-Edit flag_all(Flag flag) {
-  return [flag](const Snapshot& snapshot) {
+// Of the messages with these UIDs.
+Edit set_flag(std::uint32_t first, std::uint32_t last, Flag flag, bool on = true) {
+  return [=](const Snapshot& snapshot) {
     std::vector<Change> wishes;
     snapshot.for_each([&](const MessageInfo& info) {
+      if (info.uid.value < first || info.uid.value > last) return;
       Flags flags = info.flags;
-      flags.set(flag);
+      flags.set(flag, on);
       wishes.push_back({info.uid, flags, true, false});
     });
     return wishes;
   };
+}
+
+// An hour ago: what was changed just now is listed again.
+void age(const MaildirFixture& fixture) {
+  for (const char* name : {"/cur", "/new"}) {
+    const auto now = std::filesystem::file_time_type::clock::now();
+    std::filesystem::last_write_time(fixture.root() + name, now - std::chrono::hours(1));
+  }
+}
+
+void fill(const MaildirFixture& fixture, const std::string& directory, std::size_t count,
+          const std::string& end) {
+  make_empty(fixture);
+  for (std::size_t n = 0; n < count; ++n) {
+    const std::string name = std::to_string(1500000000 + n) + ".M1P1.host" + end;
+    spill(fixture.root() + directory + "/" + name, "A: 1\n\nx\n");
+  }
+  age(fixture);
+}
+
+std::size_t count_files(const MaildirFixture& fixture, const std::string& directory,
+                        const std::string& end) {
+  const auto files = files_in(fixture.root() + directory);
+  return static_cast<std::size_t>(std::count_if(
+      files.begin(), files.end(), [&](const std::string& path) { return path.ends_with(end); }));
 }
 
 // What somebody waits for is that they are durable; a pause of his is long enough for the renames.
@@ -198,27 +225,18 @@ TEST(Maildir, ManyFlagsAreAcknowledgedBeforeTheFilesAreRenamed) {
   constexpr std::size_t kCount = 150;
   for (const std::string how : {"settled", "folded", "expunged", "killed"}) {
     MaildirFixture fixture;
-    make_empty(fixture);
-    for (std::size_t n = 0; n < kCount; ++n) {
-      spill(fixture.root() + "/new/" + std::to_string(1500000000 + n) + ".M1P1.host",
-            "A: 1\n\nx\n");
-    }
-    // A directory that was changed just now is listed again.
-    for (const char* name : {"/cur", "/new"}) {
-      const auto now = std::filesystem::file_time_type::clock::now();
-      std::filesystem::last_write_time(fixture.root() + name, now - std::chrono::hours(1));
-    }
+    fill(fixture, "/new", kCount, "");
     const auto count = [&](const std::string& directory, const std::string& end) {
-      const auto files = files_in(fixture.root() + directory);
-      return std::count_if(files.begin(), files.end(),
-                           [&](const std::string& path) { return path.ends_with(end); });
+      return count_files(fixture, directory, end);
     };
     {
       const auto store = fixture.open();
       const auto box = expect_ok(store->open("INBOX"));
       expect_ok(box->status());
       const auto flag = [&] {
-        EXPECT_EQ(expect_ok(box->change(flag_all(Flag::Flagged))).messages.size(), kCount) << how;
+        EXPECT_EQ(expect_ok(box->change(set_flag(1, kCount, Flag::Flagged))).messages.size(),
+                  kCount)
+            << how;
       };
       EXPECT_EQ(calls("fsync", flag), 1U) << how;
       EXPECT_EQ(count("/new", "host"), kCount) << how;
@@ -250,6 +268,85 @@ TEST(Maildir, ManyFlagsAreAcknowledgedBeforeTheFilesAreRenamed) {
     for (const auto& message : messages) EXPECT_TRUE(message.flags.has(Flag::Flagged)) << how;
     EXPECT_EQ(count("/cur", ":2,F"), how == "expunged" ? 0 : kCount) << how;
   }
+}
+
+// What one has left for a pause, the other does when it looks; and what the other has left is
+// learned before the first changes a message of it.
+TEST(Maildir, TwoSessionsThatHaveLeftManyRenames) {
+  constexpr std::uint32_t kCount = 400;
+  for (const bool other_first : {false, true}) {
+    MaildirFixture fixture;
+    fill(fixture, "/cur", kCount, ":2,");
+    const auto store = fixture.open();
+    const auto others = fixture.open();
+    const auto box = expect_ok(store->open("INBOX"));
+    const auto other = expect_ok(others->open("INBOX"));
+    expect_ok(box->status());
+    expect_ok(other->status());
+    expect_ok(box->change(set_flag(1, 200, Flag::Flagged)));
+    EXPECT_TRUE(box->is_unsettled());
+    expect_ok(other->status());
+    EXPECT_EQ(count_files(fixture, "/cur", ":2,F"), 200U);
+    age(fixture);
+    expect_ok(other->status());
+    expect_ok(other->change(set_flag(201, 400, Flag::Flagged)));
+    expect_ok(box->change(set_flag(300, 300, Flag::Deleted)));
+    expect_ok(box->change(set_flag(300, 300, Flag::Deleted, false)));
+    if (other_first) other->settle();
+    box->settle();
+    other->settle();
+    for (const auto& message : all(*box)) EXPECT_TRUE(message.flags.has(Flag::Flagged));
+    for (const auto& message : all(*other)) EXPECT_TRUE(message.flags.has(Flag::Flagged));
+    EXPECT_EQ(count_files(fixture, "/cur", ":2,F"), kCount);
+  }
+}
+
+// Another program that has moved the files meanwhile is met as at any time.
+TEST(Maildir, FilesThatAreMovedBeforeTheyAreRenamed) {
+  constexpr std::uint32_t kCount = 150;
+  MaildirFixture fixture;
+  fill(fixture, "/new", kCount, "");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  expect_ok(box->status());
+  expect_ok(box->change(set_flag(1, kCount, Flag::Answered)));
+  ASSERT_TRUE(box->is_unsettled());
+  const auto files = files_in(fixture.root() + "/new");
+  for (std::size_t n = 0; n < 100; ++n) {
+    const std::string base = std::filesystem::path(files.at(n)).filename();
+    std::filesystem::rename(files.at(n), fixture.root() + "/cur/" + base + ":2,");
+  }
+  std::filesystem::remove(files.at(120));
+  box->settle();
+  EXPECT_EQ(all(*box).size(), kCount - 1);
+  for (const auto& message : all(*box)) {
+    EXPECT_TRUE(message.flags.has(Flag::Answered)) << message.uid.value;
+    EXPECT_EQ(body(*box, message.uid, View::Wire), "A: 1\r\n\r\nx\r\n");
+  }
+  EXPECT_EQ(count_files(fixture, "/cur", ":2,R"), kCount - 1);
+}
+
+// Nobody who pauses waits for a lock; but for a second at most other programs see nothing.
+TEST(Maildir, ALockInAPauseIsTriedAgainAndATimeIsEnough) {
+  constexpr std::uint32_t kCount = 150;
+  MaildirFixture fixture;
+  fill(fixture, "/new", kCount, "");
+  const auto store = fixture.open();
+  const auto box = expect_ok(store->open("INBOX"));
+  expect_ok(box->status());
+  expect_ok(box->change(set_flag(1, kCount, Flag::Seen)));
+  {
+    StateLog log{fixture.root() + "/tubepost.state", fixture.clock(), {}};
+    const auto guard = expect_ok(log.lock());
+    box->settle();
+    EXPECT_TRUE(box->is_unsettled());
+  }
+  expect_ok(box->status());
+  EXPECT_TRUE(box->is_unsettled());
+  fixture.clock().advance(std::chrono::seconds(2));
+  expect_ok(box->status());
+  EXPECT_FALSE(box->is_unsettled());
+  EXPECT_EQ(count_files(fixture, "/cur", ":2,S"), kCount);
 }
 
 TEST(Maildir, CopiesAreLinksToTheSameFile) {

@@ -200,7 +200,11 @@ void MaildirMailbox::remember_own_changes(const std::pair<Look, bool>& before) {
 Result<void> MaildirMailbox::refresh() {
   watch_.look({path_ + "/new", path_ + "/cur", log_.path()});
   TRY(catch_up());
-  if (has_looked_ && (is_unsettled_ || !has_pending()) && state().intents.empty()) {
+  constexpr std::chrono::seconds kLongest{1};  // that other programs do not see changes
+  if (is_unsettled_ && clock_.monotonic() - unsettled_since_ > kLongest) take_over_pending(true);
+  if (!has_pending()) lines_seen_ = log_.lines_read();
+  const bool is_known = !has_pending() || (is_unsettled_ && lines_seen_ == log_.lines_read());
+  if (has_looked_ && is_known && state().intents.empty()) {
     // Another's change may hide behind one that is young: listed each time until it cannot. Behind
     // our own only once, then.
     const auto now = compare_directories();
@@ -253,6 +257,7 @@ Result<void> MaildirMailbox::look() {
   is_index_stale_ = is_index_stale_ || (now.is_settled != 0 && files.size() > kMany);
   look_ = now;
   has_looked_ = true;
+  lines_seen_ = log_.lines_read();
   if (!has_pending()) return {};
   TRY(apply_pending());
   remember_own_changes({now, has_looked_});

@@ -268,6 +268,10 @@ Result<void> MaildirMailbox::apply_pending() {
     const bool stays_new = entry->old == 0 && letters.empty() && was_new;
     std::string to = (stays_new ? "new/" : "cur/") + base;
     if (!stays_new) to.append(":2,").append(letters);
+    if (from == to && !sys::exists(path_ + '/' + to)) {  // named by flags of another process
+      has_looked_ = false;
+      continue;
+    }
     if (from != to) {
       auto renamed = sys::rename(path_ + '/' + from, path_ + '/' + to);
       if (!renamed && renamed.error().code == Errc::NotFound) {
@@ -306,7 +310,7 @@ Result<void> MaildirMailbox::apply_pending() {
 }
 
 Result<void> MaildirMailbox::fold() {
-  settle();
+  take_over_pending(true);
   TRY(refresh());
   tell_measures(1);
   save_index();
@@ -315,20 +319,24 @@ Result<void> MaildirMailbox::fold() {
 
 // Renames of many files keep nobody waiting who has been told that his flags are durable.
 void MaildirMailbox::take_over(bool /*flags*/, bool expunged) {
-  is_unsettled_ = true;
-  if (expunged || state().messages.pending() <= kMany) settle();
+  if (!std::exchange(is_unsettled_, true)) unsettled_since_ = clock_.monotonic();
+  if (expunged || state().messages.pending() <= kMany) take_over_pending(true);
 }
 
-void MaildirMailbox::settle() {
-  if (!std::exchange(is_unsettled_, false)) return;
+void MaildirMailbox::settle() { take_over_pending(false); }
+
+void MaildirMailbox::take_over_pending(bool may_wait) {
+  if (!is_unsettled_) return;
   const auto done = [&]() -> Result<void> {
-    const auto guard = TRY(log_.lock());
+    const auto guard = TRY(may_wait ? log_.lock() : log_.try_lock());
     TRY(load());
     const auto before = TRY(compare_directories());
     TRY(apply_pending());
     remember_own_changes({before.first, before.second && has_looked_});
     return {};
   }();
+  if (!done && done.error().code == Errc::InUse && !may_wait) return;
+  is_unsettled_ = false;
   if (done) return;
   log::info("maildir " + log::escape(path_) + ": " + done.error().log_text);
   has_looked_ = false;

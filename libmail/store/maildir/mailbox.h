@@ -166,12 +166,15 @@ class MaildirMailbox final : public LoggedMailbox {
   [[nodiscard]] std::string prepared_path(const std::string& name) const;
   [[nodiscard]] std::string stored_path(const std::string& name) const;
 
+  void take_over_pending(bool may_wait);
   Result<void> be_there();
   MaildirPlaces places_;
   std::string path_;  // places_.path
   std::string uid_list_path_;
   bool has_looked_ = false;
-  bool is_unsettled_ = false;  // what is pending is ours, and where those files lie is known
+  bool is_unsettled_ = false;  // changes of ours are pending; where their files lie is known
+  MonotonicTime unsettled_since_{};
+  std::uint64_t lines_seen_ = 0;  // StateLog::lines_read() when the mailbox was as the log says
   bool is_own_change_ = false;  // what has changed since the listing was our doing
   Look look_;
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
