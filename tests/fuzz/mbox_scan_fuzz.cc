@@ -49,7 +49,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(input.substr(found.from, 5) == "From ");
     at = found.next;
     // The wire size: CRLF line ends, bookkeeping left out.
-    const auto content = input.substr(found.content, found.end - found.content);
+    std::string content{input.substr(found.content, found.end - found.content)};
+    check(found.lacks_line_end == (!content.empty() && !content.ends_with('\n')));
+    if (found.lacks_line_end) content += '\n';
     StringReader reader{content};
     std::string shown;
     std::uint64_t begin = 0;

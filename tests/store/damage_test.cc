@@ -58,13 +58,13 @@ std::vector<MboxCase> damaged_mboxes() {
       {"a hole of NUL in a message",
        kFrom + "A: 1\n\none\n" + nul + "\n\n" + kFrom + "B: 2\n\ntwo\n\n",
        {"A: 1\n\none\n" + nul + "\n", "B: 2\n\ntwo\n"}},
-      {"NUL at the end", whole + nul, {"A: 1\n\none\n", "B: 2\n\ntwo\n\n" + nul}},
+      {"NUL at the end", whole + nul, {"A: 1\n\none\n", "B: 2\n\ntwo\n\n" + nul + "\n"}},
       {"cut in a header",
        kFrom + "A: 1\n\none\n\n" + kFrom + "B: 2\nSub",
-       {"A: 1\n\none\n", "B: 2\nSub"}},
+       {"A: 1\n\none\n", "B: 2\nSub\n"}},
       {"cut in a From_ line",
        kFrom + "A: 1\n\none\n\nFrom ann@exam",
-       {"A: 1\n\none\n\nFrom ann@exam"}},
+       {"A: 1\n\none\n\nFrom ann@exam\n"}},
       {"a From_ line that is none",
        kFrom + "A: 1\n\none\n\nFrom ann Xxx Yyy 99\nB: 2\n\ntwo\n\n",
        {"A: 1\n\none\n\nFrom ann Xxx Yyy 99\nB: 2\n\ntwo\n"}},
@@ -106,6 +106,7 @@ TEST_F(Damage, AnAppendToADamagedMboxLeavesWhatIsThere) {
     const auto found = bodies(*box);
     ASSERT_EQ(found.size(), expected.size() + 1) << name;
     EXPECT_EQ(found.back(), "N: 1\n\nnew\n") << name;
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), found.begin())) << name;
   }
 }
 

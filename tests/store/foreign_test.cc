@@ -125,7 +125,7 @@ TEST_F(ForeignMbox, ChangesOneByOne) {
   EXPECT_EQ(by_uid(*box_), before);
   put({text(1)});
   fs::resize_file(fixture_.inbox(), file_of({text(1)}).size() - 6);
-  check({text(1).substr(0, text(1).size() - 5)}, "cut off in a message");
+  check({text(1).substr(0, text(1).size() - 5) + "\n"}, "cut off in a message");
   fs::resize_file(fixture_.inbox(), 0);
   check({}, "emptied");
   fs::remove(fixture_.inbox());

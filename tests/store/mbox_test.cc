@@ -75,7 +75,7 @@ TEST_F(Mbox, ReadsForeignFiles) {
       {"garbage\nwithout a From_ line\n", {}},
       {from + "A: 1\n\nbody\n\n", {"A: 1\n\nbody\n"}},
       {from + "A: 1\n\nbody\n", {"A: 1\n\nbody\n"}},  // no empty line at the end
-      {from + "A: 1\n\nbody", {"A: 1\n\nbody"}},      // no line end either
+      {from + "A: 1\n\nbody", {"A: 1\n\nbody\n"}},    // no line end either
       {from + "A: 1\n\none\n\n" + from + "B: 2\n\ntwo\n\n", {"A: 1\n\none\n", "B: 2\n\ntwo\n"}},
       {from + "A: 1\n\none\n" + from + "B: 2\n\ntwo\n\n",  // torn apart without an empty line
        {"A: 1\n\none\n", "B: 2\n\ntwo\n"}},

@@ -34,7 +34,9 @@ class ContentReader final : public MessageReader {
 };
 
 MboxMailbox::Shape shape_of(const Place& place) {
-  return {place.header_end - place.content(), place.end - place.header_end};
+  MboxMailbox::Shape shape{place.header_end - place.content(), place.end - place.header_end};
+  (place.header_end == place.end ? shape.header : shape.body) += place.lacks_line_end;
+  return shape;
 }
 
 }  // namespace
@@ -285,12 +287,12 @@ Result<Place> MboxMailbox::locate(Uid uid) {
 }
 
 // Where these octets of its content lie now, under the file's lock; empty behind its end.
-Result<Range> MboxMailbox::range_of(Uid uid, const Shape& shape, std::uint64_t offset,
-                                    std::size_t octets) {
+Result<MboxMailbox::Piece> MboxMailbox::piece_of(Uid uid, const Shape& shape, std::uint64_t offset,
+                                                 std::size_t octets) {
   const Place place = TRY(locate(uid));
   const Shape today = shape_of(place);
   const std::uint64_t size = shape.header + shape.body;
-  if (offset >= size) return Range{};
+  if (offset >= size) return Piece{};
   // Flags that another session has folded in meanwhile alter the header's length; the body is the
   // same one behind it.
   if (today.body != shape.body || (today.header != shape.header && offset < shape.header)) {
@@ -298,19 +300,25 @@ Result<Range> MboxMailbox::range_of(Uid uid, const Shape& shape, std::uint64_t o
                 log::escape(path_) + ": UID " + std::to_string(uid.value) + " has another length");
   }
   const std::uint64_t at = place.content() + offset + today.header - shape.header;
-  return Range{at, at + std::min<std::uint64_t>(octets, size - offset)};
+  const std::uint64_t end = at + std::min<std::uint64_t>(octets, size - offset);
+  const bool adds_line_end = place.lacks_line_end != 0 && end > place.end;
+  return Piece{{at, adds_line_end ? place.end : end}, adds_line_end};
 }
 
 Result<std::size_t> MboxMailbox::read_content(Uid uid, const Shape& shape, std::uint64_t offset,
                                               std::span<char> into) {
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
-  const Range range = TRY(range_of(uid, shape, offset, into.size()));
+  const auto [range, adds_line_end] = TRY(piece_of(uid, shape, offset, into.size()));
+  const auto there = static_cast<std::size_t>(range.end - range.begin);
+  std::size_t got = 0;
   if (const auto ahead = TRY(read_ahead(range.begin, range.end)); !ahead.empty()) {
-    return ahead.copy(into.data(), ahead.size());
+    got = ahead.copy(into.data(), ahead.size());
+  } else {
+    got = TRY(sys::pread(fd_, into.first(there), range.begin));
   }
-  return sys::pread(fd_, into.first(static_cast<std::size_t>(range.end - range.begin)),
-                    range.begin);
+  if (adds_line_end && got == there) into[got++] = '\n';
+  return got;
 }
 
 Result<std::string_view> MboxMailbox::peek_content(Uid uid, const Shape& shape,
@@ -318,8 +326,8 @@ Result<std::string_view> MboxMailbox::peek_content(Uid uid, const Shape& shape,
   if (octets >= kAhead || !may_read_ahead()) return std::string_view{};
   const auto held = lock(sys::Lock::Shared, Missing::Fail);
   if (!held) return fail(held.error());
-  const Range range = TRY(range_of(uid, shape, offset, octets));
-  return read_ahead(range.begin, range.end);
+  const Piece piece = TRY(piece_of(uid, shape, offset, octets));
+  return read_ahead(piece.range.begin, piece.range.end);
 }
 
 Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {

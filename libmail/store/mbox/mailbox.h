@@ -93,7 +93,12 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   void release();
   Result<void> open_file(sys::Lock kind, Missing missing);
   Result<Place> locate(Uid uid);  // under the file's lock
-  Result<Range> range_of(Uid uid, const Shape& shape, std::uint64_t offset, std::size_t octets);
+  // Where octets of a message lie, and whether a line end comes behind them that the file lacks.
+  struct Piece {
+    Range range;
+    bool adds_line_end = false;
+  };
+  Result<Piece> piece_of(Uid uid, const Shape& shape, std::uint64_t offset, std::size_t octets);
   Result<std::optional<Place>> find_place(Uid uid);
   [[nodiscard]] bool may_read_ahead() const;
   Result<std::string_view> read_ahead(std::uint64_t begin, std::uint64_t end);

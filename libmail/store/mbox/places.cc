@@ -13,7 +13,8 @@ Place place_of(const Found& found) {
   place.from_hash = found.from_hash;
   place.uid = found.uid;
   place.line_octets = (found.content - found.from) & 0xffffffU;
-  place.gap = (found.next - found.end) & 0x3fU;
+  place.gap = (found.next - found.end) & 0x1fU;
+  place.lacks_line_end = found.lacks_line_end ? 1 : 0;
   place.is_told = found.file_uid == found.uid.value ? 1 : 0;
   place.has_bookkeeping = found.has_bookkeeping ? 1 : 0;
   return place;

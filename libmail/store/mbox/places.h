@@ -20,9 +20,10 @@ struct Place {
   std::uint64_t end = 0;         // of the content
   std::uint64_t from_hash = 0;   // of the From_ line
   Uid uid;
-  std::uint32_t line_octets : 24 = 0;  // of the From_ line
-  std::uint32_t gap : 6 = 0;           // octets of the separating empty line
-  std::uint32_t is_told : 1 = 0;       // X-UID is its UID
+  std::uint32_t line_octets : 24 = 0;    // of the From_ line
+  std::uint32_t gap : 5 = 0;             // octets of the separating empty line
+  std::uint32_t lacks_line_end : 1 = 0;  // Found
+  std::uint32_t is_told : 1 = 0;         // X-UID is its UID
   std::uint32_t has_bookkeeping : 1 = 0;
 
   [[nodiscard]] std::uint64_t content() const { return from + line_octets; }

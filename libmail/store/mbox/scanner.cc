@@ -41,7 +41,7 @@ class Scanner {
     current_.measure.internal_date = time;
     current_.from_hash = hash_of(line);
     in_message_ = in_header_ = true;
-    is_hidden_ = is_received_ = is_subject_ = false;
+    is_hidden_ = is_received_ = is_subject_ = is_line_open_ = false;
     has_status_ = has_x_status_ = has_keywords_ = has_x_imap_ = is_internal_ = false;
     last_was_cr_ = false;
     hasher_.reset();
@@ -60,6 +60,7 @@ class Scanner {
       }
     }
     if (!in_message_) return;
+    is_line_open_ = !text.ends_with('\n');
     if (starts) flush_empty();
     if (in_header_) {
       header_line(text, at, starts);
@@ -90,6 +91,8 @@ class Scanner {
   // The message ends at `at`: the next one, a hole or the end of the file.
   void finish(std::uint64_t at) {
     if (!in_message_) return;
+    current_.lacks_line_end = is_line_open_;
+    if (is_line_open_) line("\n", at, false);
     in_message_ = false;
     end_field();
     Found& found = current_;
@@ -267,6 +270,7 @@ class Scanner {
   bool has_x_status_ = false;
   bool has_keywords_ = false;
   bool last_was_cr_ = false;
+  bool is_line_open_ = false;  // no line end yet
   std::string field_;
   std::string text_;  // of the field
   std::uint64_t text_at_ = 0;
@@ -363,8 +367,11 @@ std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::siz
     }
     at = line_end;
   }
-  if (!hasher) return hash_of(octets.substr(0, end));
+  const bool adds_line_end =
+      end > content && octets.at(end - 1) != '\n' && !(is_left_out && header_end == end);
+  if (!hasher && !adds_line_end) return hash_of(octets.substr(0, end));
   hash_to(end);
+  if (adds_line_end) hasher->update("\n");
   return hasher->digest();
 }
 

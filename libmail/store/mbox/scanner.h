@@ -1,7 +1,8 @@
 // Reads an mbox as it lies, total over any octets (docs/mbox.md): LF or CRLF, with or without a
 // last line end. A message begins at a line that message::parse_from_line() takes; its content ends
-// before the one empty line that comes before the next such line or the end. Content-Length is not
-// looked at: it is whatever the sender says.
+// before the one empty line that comes before the next such line or the end. Where the last line
+// end is missing it is taken to be there: who appends has to write it. Content-Length is not looked
+// at: it is whatever the sender says.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,7 @@ struct Found : Item {
   std::uint64_t header_end = 0;  // where the header's empty line stands, or would
   std::uint64_t end = 0;         // of the content
   std::uint64_t next = 0;        // behind the separating empty line
+  bool lacks_line_end = false;   // the content has one more than there is, behind `end`
   std::uint64_t from_hash = 0;   // of the From_ line
   bool has_bookkeeping = false;  // fields that the Wire view leaves out
   bool is_pseudo = false;        // UW's "FOLDER INTERNAL DATA", not a message
