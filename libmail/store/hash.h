@@ -5,7 +5,6 @@
 #include <xxhash.h>
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 namespace mail::store {
@@ -16,18 +15,15 @@ inline std::uint64_t hash_of(std::string_view octets) {
 
 class Hasher {
  public:
-  Hasher() : state_(XXH3_createState()) { reset(); }
-  void reset() { XXH3_64bits_reset(state_.get()); }
+  Hasher() { reset(); }
+  void reset() { XXH3_64bits_reset(&state_); }
   void update(std::string_view octets) {
-    if (!octets.empty()) XXH3_64bits_update(state_.get(), octets.data(), octets.size());
+    if (!octets.empty()) XXH3_64bits_update(&state_, octets.data(), octets.size());
   }
-  [[nodiscard]] std::uint64_t digest() const { return XXH3_64bits_digest(state_.get()); }
+  [[nodiscard]] std::uint64_t digest() const { return XXH3_64bits_digest(&state_); }
 
  private:
-  struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-  };
-  std::unique_ptr<XXH3_state_t, Free> state_;
+  XXH3_state_t state_;  // 576 octets, of which reset() sets what counts
 };
 
 }  // namespace mail::store

@@ -148,8 +148,6 @@ Result<std::size_t> WireReader::read(std::uint64_t offset, std::span<char> into)
 bool is_bookkeeping_field(std::string_view name) {
   constexpr auto kNames = std::to_array<std::string_view>(
       {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP", "X-IMAPbase", "Content-Length"});
-  const char first = name.empty() ? '\0' : ascii::to_lower(name.front());
-  if (first != 's' && first != 'x' && first != 'c') return false;
   return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view known) {
     return name.size() == known.size() && ascii::iequals(name, known);
   });
@@ -163,6 +161,12 @@ std::string_view field_name_of(std::string_view line) {
   return ascii::trim(name);
 }
 
+bool begins_bookkeeping_field(std::string_view line) {
+  const char first = line.empty() ? '\0' : ascii::to_lower(line.front());
+  if (first != 's' && first != 'x' && first != 'c') return false;
+  return is_bookkeeping_field(field_name_of(line));
+}
+
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   std::vector<Range> found;
   std::string chunk;
@@ -173,7 +177,7 @@ Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored) {
   bool hiding = false;       // the field that the line belongs to
   const auto end_line = [&](std::string_view text, std::uint64_t end) {
     const bool is_folding = !text.empty() && ascii::is_wsp(text.front());
-    if (!is_folding) hiding = is_bookkeeping_field(field_name_of(text));
+    if (!is_folding) hiding = begins_bookkeeping_field(text);
     if (hiding) {
       if (!found.empty() && found.back().end == line) {
         found.back().end = end;

@@ -27,6 +27,9 @@ inline constexpr std::size_t kMaxFieldName = 64;
 // enough; without blanks around it. Empty: it begins none, or one whose name nobody looks at.
 std::string_view field_name_of(std::string_view line);
 
+// Whether such a field begins with `line`, told like that; at once, of most lines.
+bool begins_bookkeeping_field(std::string_view line);
+
 // Finds them in the header section of `stored`; reads no further than the empty line.
 Result<std::vector<Range>> find_bookkeeping_fields(MessageReader& stored);
 

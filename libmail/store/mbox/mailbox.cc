@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "libmail/base/log.h"
-#include "libmail/message/from_line.h"
+#include "libmail/store/mbox/read_again.h"
 
 namespace mail::store::mbox {
 namespace {
@@ -183,6 +183,7 @@ void MboxMailbox::forget_ahead() {
 // And within one hold only as long as nobody looks at the file anew.
 void MboxMailbox::doubt_ahead() {
   located_.reset();
+  fields_ = {};
   is_ahead_sure_ = false;
 }
 
@@ -232,25 +233,12 @@ Result<bool> MboxMailbox::is_still_there(const Place& place) {
   if (look_.is_tail_only == 0 || read_again_.contains(place.uid)) return true;
   const Entry* entry = state().messages.find(place.uid);
   if (entry == nullptr) entry = state().doomed.find(place.uid);
-  if (entry == nullptr || TRY(fingerprint_now(place, ahead)) != entry->key_value) return false;
+  const auto octets = ahead.substr(0, static_cast<std::size_t>(place.next() - place.from));
+  auto again = TRY(read_again(fd_, place, octets));
+  if (!again || entry == nullptr || again->fingerprint != entry->key_value) return false;
+  fields_ = {place.uid, std::move(again->bookkeeping)};
   read_again_.insert(read_again_.end(), place.uid);
   return true;
-}
-
-// Of the message that lies there, if its parts lie where they lay. `ahead`: see lies_at().
-Result<std::optional<std::uint64_t>> MboxMailbox::fingerprint_now(const Place& place,
-                                                                  std::string_view ahead) {
-  const std::size_t octets = place.next() - place.from;
-  if (!ahead.empty()) {
-    return fingerprint_again(ahead.substr(0, octets), place.line_octets,
-                             place.header_end - place.from, place.end - place.from);
-  }
-  const Scan now = TRY(scan(fd_, place.from, place.next(), {}));
-  if (now.messages.size() != 1) return std::nullopt;
-  const Found& found = now.messages.front();
-  const bool is_same =
-      found.from == place.from && found.header_end == place.header_end && found.end == place.end;
-  return is_same ? std::optional{found.fingerprint} : std::nullopt;
 }
 
 // Whether the file is as it was at the look, as far as that message goes. What was read ahead
@@ -269,8 +257,8 @@ Result<Place> MboxMailbox::locate(Uid uid) {
   if (located_ && located_->uid == uid && may_read_ahead()) return *located_;
   if (const auto place = TRY(find_place(uid)); place && has_looked_) {
     if (TRY(is_unchanged(*place))) {
-      const bool is_sure = look_.is_settled != 0 && look_.is_tail_only == 0;
-      if (is_sure || TRY(is_still_there(*place))) {
+      const bool was_read = look_.is_tail_only == 0 || read_again_.contains(uid);
+      if ((was_read && look_.is_settled != 0) || TRY(is_still_there(*place))) {
         if (may_read_ahead()) located_ = place;
         return *place;
       }
@@ -349,7 +337,8 @@ Result<std::unique_ptr<MessageReader>> MboxMailbox::open(Uid uid, View view) {
   if (entry == nullptr) return fail(Errc::NotFound, "Message is gone");
   const std::uint64_t wire_size = entry->size;  // all are measured
   std::vector<Range> hidden;
-  if (has_bookkeeping) hidden = TRY(find_bookkeeping_fields(*stored));
+  if (has_bookkeeping && fields_.uid == uid) hidden = std::exchange(fields_, {}).bookkeeping;
+  if (has_bookkeeping && hidden.empty()) hidden = TRY(find_bookkeeping_fields(*stored));
   return make_wire_view(std::move(stored), std::move(hidden), wire_size);
 }
 
@@ -384,7 +373,9 @@ std::shared_ptr<void> MboxMailbox::hold_for_reading() {
       auto held = lock(sys::Lock::Shared, Missing::Fail);
       if (!held) return {};
       // Who had it before may have been killed in the middle of a rewrite: that is mended first.
-      const bool may_mend = is_first && depth_ == 1 && !is_exclusive_;
+      const auto status = sys::fstat(fd_);
+      const bool is_known = status && look_.is_settled != 0 && is_as_looked_at(*status);
+      const bool may_mend = is_first && depth_ == 1 && !is_exclusive_ && !is_known;
       if (!may_mend || !catch_up() || !state().rewrite) {
         return std::make_shared<Hold>(shared_from_this(), *std::move(held));
       }

@@ -108,7 +108,6 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   Result<bool> is_unchanged(const Place& place);
   Result<bool> lies_at(const Place& place, std::string_view ahead);
   Result<bool> is_still_there(const Place& place);
-  Result<std::optional<std::uint64_t>> fingerprint_now(const Place& place, std::string_view ahead);
 
   // look.cc
   [[nodiscard]] bool is_as_looked_at(const struct ::stat& status) const;
@@ -210,7 +209,12 @@ class MboxMailbox final : public LoggedMailbox, public std::enable_shared_from_t
   std::set<Uid> read_again_;       // since the last look
   int holds_ = 0;                  // hold_for_reading()
   std::optional<Place> located_;   // last, in this hold
-  std::string ahead_;              // octets of the file as looked at, from
+  struct Fields {
+    Uid uid;
+    std::vector<Range> bookkeeping;
+  };
+  Fields fields_;      // of the message that was read again last, in this hold
+  std::string ahead_;  // octets of the file as looked at, from
   std::uint64_t ahead_at_ = 0;
   bool is_ahead_sure_ = false;  // the file was as looked at since they were read, in this hold
   std::unordered_map<std::uint64_t, Flags> wished_;  // for what stands there, at the next look

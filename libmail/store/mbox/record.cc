@@ -20,7 +20,7 @@ class BodyWatch {
       octets.remove_prefix(1);
       if (c == '\n') {
         if (line_.empty() && lines_ > 0) in_header_ = false;
-        if (is_bookkeeping_field(field_name_of(line_))) has_bookkeeping_ = true;
+        if (begins_bookkeeping_field(line_)) has_bookkeeping_ = true;
         line_.clear();
         ++lines_;
       } else if (line_.size() < kMaxFieldName) {

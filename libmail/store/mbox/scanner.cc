@@ -15,16 +15,6 @@ namespace {
 constexpr std::size_t kChunk = 256UL * 1024;  // octets read at a time; longer lines come in pieces
 constexpr std::size_t kMaxField = 64UL * 1024;  // octets of a bookkeeping field that are looked at
 
-bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
-
-std::string_view without_line_end(std::string_view line) {
-  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
-// mutt rewrites Lines along with Content-Length: not a part of what a message is known by.
-bool is_lines_field(std::string_view name) { return ascii::iequals(name, "Lines"); }
-
 class Scanner {
  public:
   // `from_start`: of the file.
@@ -110,17 +100,6 @@ class Scanner {
     } else {
       scan_.messages.push_back(found);
     }
-  }
-
-  // Of the message that has begun with a header section and goes on with `body`, behind which
-  // stands what separates it from the next. Nothing: the header section is over before.
-  std::optional<std::uint64_t> fingerprint_with(std::string_view body, std::string_view separator) {
-    const bool is_body = body.empty() || body.starts_with('\n') || body.starts_with("\r\n");
-    const bool separates = separator.empty() || is_empty_line(separator);
-    if (!in_header_ || !scan_.messages.empty() || !is_body || !separates) return std::nullopt;
-    end_field();
-    hasher_.update(body);
-    return hasher_.digest();
   }
 
   Scan take() { return std::move(scan_); }
@@ -319,6 +298,15 @@ Result<void> scan_piece(const FileDescriptor& fd, std::uint64_t begin, std::uint
 
 }  // namespace
 
+bool is_empty_line(std::string_view line) { return line == "\n" || line == "\r\n"; }
+
+std::string_view without_line_end(std::string_view line) {
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+bool is_lines_field(std::string_view name) { return ascii::iequals(name, "Lines"); }
+
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                   const ScanOptions& options) {
   Scanner scanner{options, begin == 0};
@@ -329,50 +317,6 @@ Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t e
   }
   TRY(scan_piece(fd, begin, end, scanner));
   return scanner.take();
-}
-
-std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::size_t content,
-                                               std::size_t header_end, std::size_t end) {
-  const auto body = octets.substr(header_end, end - header_end);
-  const auto separator = octets.substr(end);
-  const bool is_header = header_end == octets.size() || octets.at(header_end - 1) == '\n';
-  const bool is_body = body.empty() || body.starts_with('\n') || body.starts_with("\r\n");
-  const bool separates = separator.empty() || is_empty_line(separator);
-  if (!is_header || !is_body || !separates) return std::nullopt;
-  std::optional<Hasher> hasher;  // most messages are hashed whole
-  std::size_t done = 0;          // hashed, or left out
-  const auto hash_to = [&](std::size_t at) {
-    if (!hasher) hasher.emplace();
-    hasher->update(octets.substr(done, at - done));
-    done = at;
-  };
-  const auto from_line = without_line_end(octets.substr(0, content));
-  if (octets.substr(from_line.size(), content - from_line.size()) != "\n") {
-    hash_to(from_line.size());
-    hasher->update("\n");
-    done = content;
-  }
-  bool is_left_out = false;
-  for (std::size_t at = content; at < header_end;) {
-    const auto line_end = std::min(octets.find('\n', at), header_end - 1) + 1;
-    const auto line = octets.substr(at, line_end - at);
-    if (is_empty_line(line)) return std::nullopt;
-    if (!ascii::is_wsp(line.front())) {
-      const auto name = field_name_of(line);
-      is_left_out = is_bookkeeping_field(name) || is_lines_field(name);
-    }
-    if (is_left_out) {
-      hash_to(at);
-      done = line_end;
-    }
-    at = line_end;
-  }
-  const bool adds_line_end =
-      end > content && octets.at(end - 1) != '\n' && !(is_left_out && header_end == end);
-  if (!hasher && !adds_line_end) return hash_of(octets.substr(0, end));
-  hash_to(end);
-  if (adds_line_end) hasher->update("\n");
-  return hasher->digest();
 }
 
 }  // namespace mail::store::mbox

@@ -58,10 +58,10 @@ struct Scan {
 
 Result<Scan> scan(const FileDescriptor& fd, std::uint64_t begin, std::uint64_t end,
                   const ScanOptions& options);
-// The fingerprint of a message that was found before, out of its octets from the From_ line up to
-// the next one, of which the other three are its first so many (Found). Nothing: its header section
-// or its content ends elsewhere now.
-std::optional<std::uint64_t> fingerprint_again(std::string_view octets, std::size_t content,
-                                               std::size_t header_end, std::size_t end);
+
+bool is_empty_line(std::string_view line);
+std::string_view without_line_end(std::string_view line);
+// mutt rewrites Lines along with Content-Length: not a part of what a message is known by.
+bool is_lines_field(std::string_view name);
 
 }  // namespace mail::store::mbox
