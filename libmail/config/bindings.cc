@@ -53,6 +53,7 @@ store::Settings store_settings(const Configuration& config, const Connection& co
   settings.home_mailbox = postfix.get_string("home_mailbox");
   settings.mail_spool_directory = postfix.get_string("mail_spool_directory");
   settings.copy_with_hardlinks = dovecot.get_bool("maildir_copy_with_hardlinks");
+  settings.sync_changes = dovecot.get_string("mail_fsync") != "never";
   settings.state_directory = postfix.get_string("tubepost_state_directory");
   settings.mbox_locks = mbox_locks(dovecot);
   return settings;

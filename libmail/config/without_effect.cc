@@ -52,8 +52,6 @@ bool is_without_effect(const Assignment& setting) {
   const auto* row = find_parameter(setting.space, setting.name);
   if (row == nullptr) return is_known(setting.space, setting.name);
   if (is_default(*row, setting.value)) return false;
-  // What was acknowledged is durable, with `always` and `optimized` alike.
-  if (setting.name == "mail_fsync" && setting.value == "never") return true;
   return !row->is_used || is_in_unused_filter(setting.name);
 }
 

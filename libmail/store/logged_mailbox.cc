@@ -141,6 +141,8 @@ Result<Changes> LoggedMailbox::change(const Edit& edit) {
     TRY(load());
     Ops ops;
     const ModSeq modseq = log_.next_modseq(ops);
+    // A floor is durable in any case: no MODSEQ that was told is given again.
+    const bool is_durable = settings_.sync_changes || modseq > state().floor;
     bool any = false;
     const auto wishes = edit(TableSnapshot{state().messages, info_of});
     before_change(wishes);
@@ -162,7 +164,7 @@ Result<Changes> LoggedMailbox::change(const Edit& edit) {
       changes.messages.push_back(info);
       any = flags_changed = true;
     }
-    if (any) TRY(log_.write(ops, true));
+    if (any) TRY(log_.write(ops, is_durable));
     changes.upto = state().last;
   }
   std::sort(changes.vanished.begin(), changes.vanished.end());
@@ -235,6 +237,7 @@ void LoggedMailbox::save_index() {
   if (is_unsettled()) return;  // another would follow
   if (log_.is_damaged() || (!is_index_stale_ && !log_.is_index_behind())) return;
   is_index_stale_ = false;
+  if (!settings_.sync_changes && !log_.sync_own()) return;
   const auto saved = log_.save_index([this](IndexWriter& writer) { put_format(writer); });
   if (!saved) return;
   restored_ = log_.index();

@@ -34,7 +34,10 @@ struct Settings {
   std::string state_directory = "/var/lib/tubepost";  // state of spool mailboxes: state/UID/ below
   std::chrono::milliseconds lock_timeout{10'000};     // then InUse
   MboxLocks mbox_locks;
-  bool copy_with_hardlinks = true;             // Maildir to Maildir (maildir_copy_with_hardlinks)
+  bool copy_with_hardlinks = true;  // Maildir to Maildir (maildir_copy_with_hardlinks)
+  // Flags and expunges are durable before they are acknowledged; messages and UIDs always are
+  // (mail_fsync).
+  bool sync_changes = true;
   std::uint64_t rewrite_window = 1ULL << 20U;  // octets of an mbox changed at a time
   const Clock* clock = nullptr;                // null: the system's
 };

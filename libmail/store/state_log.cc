@@ -389,6 +389,11 @@ Result<void> StateLog::sync() {
   return {};
 }
 
+Result<void> StateLog::sync_own() {
+  needs_sync_ = true;
+  return sync();
+}
+
 Result<void> StateLog::compact() {
   TRY(load_names());
   const std::string temporary = path_ + ".new";

@@ -66,6 +66,8 @@ class StateLog {
   [[nodiscard]] Error lost() const;
   // What others wrote is visible but perhaps not durable; concluding from it needs this first.
   Result<void> sync();
+  // What we wrote ourselves, too.
+  Result<void> sync_own();
   // State::messages, or State::names too, in memory, so that none is missing afterwards; from then
   // on the messages always are. An index that turns out damaged is done without from here on, and
   // the log replayed from its beginning: entries found before are others' by then.

@@ -129,51 +129,90 @@ class Syncs : public testing::Test {
   }
 };
 
+constexpr Counts kOfAnMbox = {.deliver = 1,
+                              .deliver_queued = 2,
+                              .append = 2,
+                              .append_flagged = 2,
+                              .append_ten = 2,
+                              .copy_one = 2,
+                              .copy_ten = 2,
+                              .look_at_foreign = 1,
+                              .set_seen = 1,
+                              .set_seen_again = 1,
+                              .set_ten = 1,
+                              .expunge_one = 4,
+                              .expunge_ten = 4,
+                              .fold = 4,
+                              .expunge_last = 3,
+                              .expunge_all = 2};
+
+constexpr Counts kOfAMaildir = {.deliver = 2,
+                                .deliver_queued = 5,
+                                .append = 4,
+                                .append_flagged = 4,
+                                .append_ten = 15,
+                                .copy_one = 3,
+                                .copy_ten = 5,
+                                .look_at_foreign = 2,
+                                .set_seen = 2,
+                                .set_seen_again = 2,
+                                .set_ten = 2,
+                                .expunge_one = 2,
+                                .expunge_ten = 2,
+                                .fold = 0,
+                                .expunge_last = 2,
+                                .expunge_all = 2};
+
+// mail_fsync = never: nobody waits for flags, nor for the line of the log that says what is to be
+// expunged. The journal of a rewrite stays, and so do messages and their UIDs.
+Counts of_never(Counts counts) {
+  counts.set_seen = counts.set_seen_again = counts.set_ten = 0;
+  --counts.expunge_one;
+  --counts.expunge_ten;
+  --counts.expunge_last;
+  --counts.expunge_all;
+  return counts;
+}
+
 TEST_F(Syncs, OfAnMbox) {
-  MboxFixture fixture;
-  const auto store = fixture.open();
-  expect(count(*store,
-               [&] {
-                 spill_behind(fixture.inbox(), "From x Thu Nov 26 10:00:00 2026\n\nforeign\n\n");
-               }),
-         {.deliver = 1,
-          .deliver_queued = 2,
-          .append = 2,
-          .append_flagged = 2,
-          .append_ten = 2,
-          .copy_one = 2,
-          .copy_ten = 2,
-          .look_at_foreign = 1,
-          .set_seen = 1,
-          .set_seen_again = 1,
-          .set_ten = 1,
-          .expunge_one = 4,
-          .expunge_ten = 4,
-          .fold = 4,
-          .expunge_last = 3,
-          .expunge_all = 2});
+  for (const bool sync_changes : {true, false}) {
+    MboxFixture fixture;
+    fixture.settings().sync_changes = sync_changes;
+    const auto store = fixture.open();
+    const auto deliver_foreign = [&] {
+      spill_behind(fixture.inbox(), "From x Thu Nov 26 10:00:00 2026\n\nforeign\n\n");
+    };
+    expect(count(*store, deliver_foreign), sync_changes ? kOfAnMbox : of_never(kOfAnMbox));
+  }
 }
 
 TEST_F(Syncs, OfAMaildir) {
-  MaildirFixture fixture;
+  for (const bool sync_changes : {true, false}) {
+    MaildirFixture fixture;
+    fixture.settings().sync_changes = sync_changes;
+    const auto store = fixture.open();
+    const auto deliver_foreign = [&] { spill(fixture.root() + "/new/1.foreign.host", "x\n"); };
+    Counts never = of_never(kOfAMaildir);
+    never.fold = 1;  // it saves the index, before which the log is synced
+    expect(count(*store, deliver_foreign), sync_changes ? kOfAMaildir : never);
+  }
+}
+
+// Above what every MODSEQ told so far is: durable before one above it is told.
+TEST_F(Syncs, TheFloorOfModSeqsIsDurableAtNeverToo) {
+  MboxFixture fixture;
+  fixture.settings().sync_changes = false;
   const auto store = fixture.open();
-  expect(count(*store, [&] { spill(fixture.root() + "/new/1.foreign.host", "x\n"); }),
-         {.deliver = 2,
-          .deliver_queued = 5,
-          .append = 4,
-          .append_flagged = 4,
-          .append_ten = 15,
-          .copy_one = 3,
-          .copy_ten = 5,
-          .look_at_foreign = 2,
-          .set_seen = 2,
-          .set_seen_again = 2,
-          .set_ten = 2,
-          .expunge_one = 2,
-          .expunge_ten = 2,
-          .fold = 0,
-          .expunge_last = 2,
-          .expunge_all = 2});
+  const auto box = expect_ok(store->open("INBOX"));
+  expect_ok(box->append_all(ten()));
+  all(*box);
+  const auto syncs = [&](Flag which) {
+    return syncs_of([&] { expect_ok(box->change(flag(3, 1, which))); });
+  };
+  EXPECT_EQ(syncs(Flag::Seen), 0U);
+  fixture.clock().advance(std::chrono::hours(2));
+  EXPECT_EQ(syncs(Flag::Flagged), 1U);
+  EXPECT_EQ(syncs(Flag::Answered), 0U);
 }
 
 }  // namespace

@@ -279,9 +279,10 @@ Result<void> MaildirMailbox::apply_pending() {
         continue;  // another program has moved it: at the next look
       }
       if (!renamed) return renamed;
-      changed.insert(from.substr(0, from.find('/')));
+      if (settings_.sync_changes) changed.insert(from.substr(0, from.find('/')));
     }
-    changed.insert(to.substr(0, to.find('/')));  // renamed by a process that was killed, perhaps
+    // Renamed by a process that was killed, perhaps.
+    if (settings_.sync_changes) changed.insert(to.substr(0, to.find('/')));
     ops.stored(uid, entry->modseq, entry->flags, !stays_new);
     Entry stored = *entry;
     stored.old = stays_new ? 0 : 1;
