@@ -175,7 +175,7 @@ class MaildirMailbox final : public LoggedMailbox {
   bool is_unsettled_ = false;  // changes of ours are pending; where their files lie is known
   MonotonicTime unsettled_since_{};
   std::uint64_t lines_seen_ = 0;  // StateLog::lines_read() when the mailbox was as the log says
-  bool is_own_change_ = false;  // what has changed since the listing was our doing
+  bool is_own_change_ = false;    // what has changed since the listing was our doing
   Look look_;
   std::map<Uid, std::string> other_places_;  // of files that do not have the name they should
   std::vector<std::pair<std::string, std::string>> namesakes_;  // of the last list(): kept, other
