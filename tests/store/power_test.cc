@@ -638,6 +638,31 @@ TEST_P(StorePower, OfFlagsAndFolds) {
   lose_power_everywhere();
 }
 
+// In a Maildir they are renamed later than they are acknowledged.
+TEST_P(StorePower, OfTheFlagsOfManyMessages) {
+  constexpr int kCount = 110;
+  is_large_ = true;
+  for (int number = 0; number < kCount; ++number) put(number);
+  begin();
+  const auto store = fixture_->open();
+  const auto box = expect_ok(store->open("INBOX"));
+  const Flags flags = flags_of("seen");
+  for (int number = 0; number < kCount; ++number) wish("INBOX", text_of(number), flags);
+  expect_ok(box->change([&](const Snapshot& snapshot) {
+    std::vector<Change> wishes;
+    snapshot.for_each([&](const MessageInfo& info) {
+      wishes.push_back({info.uid, flags, false, false});
+    });
+    return wishes;
+  }));
+  acknowledged();
+  EXPECT_EQ(box->is_unsettled(), !GetParam().is_mbox);
+  box->settle();
+  EXPECT_FALSE(box->is_unsettled());
+  expect_ok(box->fold());
+  lose_power_everywhere();
+}
+
 // A client that has seen a message keeps it by its UID: no other one may get that, though the
 // message be gone, or its being gone undone.
 TEST_P(StorePower, OfMessagesThatComeAndGo) {
