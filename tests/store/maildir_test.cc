@@ -301,16 +301,22 @@ TEST(Maildir, TwoSessionsThatHaveLeftManyRenames) {
   }
 }
 
+// The first `count` messages have a flag that their files do not have yet.
+std::unique_ptr<Mailbox> open_unsettled(MailStore& store, std::uint32_t count, Flag flag) {
+  auto box = expect_ok(store.open("INBOX"));
+  expect_ok(box->status());
+  expect_ok(box->change(set_flag(1, count, flag)));
+  EXPECT_TRUE(box->is_unsettled());
+  return box;
+}
+
 // Another program that has moved the files meanwhile is met as at any time.
 TEST(Maildir, FilesThatAreMovedBeforeTheyAreRenamed) {
   constexpr std::uint32_t kCount = 150;
   MaildirFixture fixture;
   fill(fixture, "/new", kCount, "");
   const auto store = fixture.open();
-  const auto box = expect_ok(store->open("INBOX"));
-  expect_ok(box->status());
-  expect_ok(box->change(set_flag(1, kCount, Flag::Answered)));
-  ASSERT_TRUE(box->is_unsettled());
+  const auto box = open_unsettled(*store, kCount, Flag::Answered);
   const auto files = files_in(fixture.root() + "/new");
   for (std::size_t n = 0; n < 100; ++n) {
     const std::string base = std::filesystem::path(files.at(n)).filename();
@@ -332,9 +338,7 @@ TEST(Maildir, ALockInAPauseIsTriedAgainAndATimeIsEnough) {
   MaildirFixture fixture;
   fill(fixture, "/new", kCount, "");
   const auto store = fixture.open();
-  const auto box = expect_ok(store->open("INBOX"));
-  expect_ok(box->status());
-  expect_ok(box->change(set_flag(1, kCount, Flag::Seen)));
+  const auto box = open_unsettled(*store, kCount, Flag::Seen);
   {
     StateLog log{fixture.root() + "/tubepost.state", fixture.clock(), {}};
     const auto guard = expect_ok(log.lock());

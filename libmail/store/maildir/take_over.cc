@@ -45,9 +45,9 @@ Result<void> MaildirMailbox::apply_pending() {
   std::set<std::string> changed;  // directories
   const auto places = other_places_;
   for (const auto& [uid, from] : places) {
-    const std::string base(parse_file_name(std::string_view{from}.substr(from.find('/') + 1)).base);
     const Entry* const entry = state().messages.find(uid);
     if (entry == nullptr || entry->pending == 0) continue;
+    const std::string base(parse_file_name(std::string_view{from}.substr(from.find('/') + 1)).base);
     const bool was_new = from.starts_with("new/");
     const std::string letters = to_letters(entry->flags, keywords_, parse_file_name(from).letters);
     const bool stays_new = entry->old == 0 && letters.empty() && was_new;
